@@ -1,0 +1,1 @@
+"""Stoculus: market data on Kafka topics, typed, in order, once each."""
