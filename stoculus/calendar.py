@@ -1,0 +1,98 @@
+"""Trading days, sessions, half days, and New York time to UTC.
+
+Days come from exchange_calendars (XNYS). Outside of FIRST_DAY..last_day() nothing is known, and asking raises
+InvalidRequest.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import exchange_calendars
+from exchange_calendars import ExchangeCalendar
+
+from stoculus.errors import InvalidRequest
+
+NEW_YORK: Final = ZoneInfo("America/New_York")
+FIRST_DAY: Final = date(1998, 1, 2)
+LAST_DAY: Final = date(2030, 12, 31)
+OPEN: Final = time(9, 30)
+DAY_START: Final = time(0)
+DAY_END: Final = time(23, 59, 59, 999_000)
+# rest.md 10.1: between 00:00 and 01:45 the previous day's history may be missing.
+SETTLED_AT: Final = time(1, 45)
+
+Session = Literal["regular", "extended"]
+
+
+@lru_cache(maxsize=1)
+def _nyse() -> ExchangeCalendar:
+    return exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat())
+
+
+@lru_cache(maxsize=1)
+def _closes() -> dict[date, time]:
+    closes = _nyse().closes.dt.tz_convert(NEW_YORK)
+    return {day.date(): close.time() for day, close in closes.items()}
+
+
+def check_known(day: date, *, field: str) -> None:
+    """Raise InvalidRequest where no calendar is known for the day."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise InvalidRequest(
+            f"{day} is outside of the calendar.", remedy=f"Use days from {FIRST_DAY} to {LAST_DAY}.", field=field
+        )
+
+
+def is_trading_day(day: date) -> bool:
+    """Whether the New York stock market was open on the day."""
+    return day in _closes()
+
+
+def trading_days(start: date, end: date) -> list[date]:
+    """The trading days from start to end, both included."""
+    check_known(start, field="start")
+    check_known(end, field="end")
+    span = (start + timedelta(days=n) for n in range((end - start).days + 1))
+    return [day for day in span if day in _closes()]
+
+
+def session_close(day: date) -> time:
+    """When the market closed on a trading day, New York time: 16:00, or 13:00 on half days."""
+    return _closes()[day]
+
+
+def session_hours(day: date, session: Session) -> tuple[time, time]:
+    """First and last moment of the session, New York time, both included."""
+    if session == "extended":
+        return DAY_START, DAY_END
+    return OPEN, session_close(day)
+
+
+def nearest_trading_days(day: date) -> tuple[date | None, date | None]:
+    """The last trading day before and the first after a closed day."""
+    around = trading_days(max(day - timedelta(days=10), FIRST_DAY), min(day + timedelta(days=10), LAST_DAY))
+    before = [d for d in around if d < day]
+    after = [d for d in around if d > day]
+    return (before[-1] if before else None, after[0] if after else None)
+
+
+def settled_from(day: date) -> datetime:
+    """The moment from which the vendor's history of a day is complete (rest.md 10.1)."""
+    return datetime.combine(day + timedelta(days=1), SETTLED_AT, NEW_YORK)
+
+
+def is_settled(day: date, now: datetime) -> bool:
+    """Whether the vendor's history of the day is complete at `now` (aware)."""
+    return now >= settled_from(day)
+
+
+def to_utc(day: date, at: time) -> datetime:
+    """New York wall time to UTC; of a doubled hour the first."""
+    return datetime.combine(day, at, NEW_YORK).astimezone(UTC)
+
+
+def new_york_day(moment: datetime) -> date:
+    """The New York day of an aware moment."""
+    return moment.astimezone(NEW_YORK).date()

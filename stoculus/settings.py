@@ -1,0 +1,115 @@
+"""Settings of every program of the suite, read from `STOCULUS_…` variables.
+
+They stand in one module so that a variable that no program knows can be refused, with the nearest name.
+"""
+
+import difflib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stoculus.errors import SettingsInvalid
+
+PREFIX = "STOCULUS_"
+
+Tier = Literal["free", "value", "standard", "pro"]
+
+
+class SuiteSettings(BaseSettings):
+    """What each program's settings share: the prefix, and `load`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings from the environment; raise SettingsInvalid for unknown names and wrong values."""
+        refuse_unknown(environ)
+        known = {name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
+        try:
+            return cls(**known)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + str(first["loc"][0]).upper()
+            raise SettingsInvalid(f"{name} is wrong: {first['msg']}.", remedy="Correct it or unset it.") from error
+
+
+class Connections(SuiteSettings):
+    """Where broker and registry are."""
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
+
+
+class ClientSettings(Connections):
+    """The command line's."""
+
+    coordinator_url: str = "http://127.0.0.1:8000"
+
+
+class ServiceSettings(Connections):
+    """A historical service's."""
+
+    host: str = "127.0.0.1"
+    historical_stock_port: int = 8101
+    theta_url: str = "http://127.0.0.1:25503"
+    theta_tier: Tier = "free"
+    theta_idle_timeout_s: float = Field(default=60, gt=0, description="seconds without a byte before a request is given up")
+    memory_budget_mb: int = Field(default=256, ge=32, description="for rows on their way from the vendor to the broker")
+    concurrent_tasks: int = Field(default=16, ge=1, le=128)
+
+
+class CoordinatorSettings(Connections):
+    """The coordinator's."""
+
+    host: str = "127.0.0.1"
+    coordinator_port: int = 8000
+    historical_stock_url: str = "http://127.0.0.1:8101"
+    store_url: str = "sqlite:///var/coordinator.sqlite"
+    max_partitions: int = Field(default=4000, ge=1, description="partitions that the broker can hold, all topics together")
+
+
+class SimulatorSettings(SuiteSettings):
+    """The simulator's."""
+
+    host: str = "127.0.0.1"
+    sim_port: int = 25503
+    sim_tier: Tier = "pro"
+    sim_recordings: Path | None = None
+    sim_queue_length: int = Field(default=16, ge=0, le=128)
+    sim_clock: datetime | None = None
+
+
+class LocalSettings(SuiteSettings):
+    """The local stack's."""
+
+    var_dir: Path = Path("var")
+    kafka_port: int = 9092
+    kafka_controller_port: int = 9093
+    registry_port: int = 8081
+    sim_port: int = 25503
+    historical_stock_port: int = 8101
+    coordinator_port: int = 8000
+
+
+def _known_names() -> set[str]:
+    pending: list[type[SuiteSettings]] = [SuiteSettings]
+    names: set[str] = set()
+    while pending:
+        settings = pending.pop()
+        names |= {PREFIX + name.upper() for name in settings.model_fields}
+        pending += settings.__subclasses__()
+    return names
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    """Raise SettingsInvalid for a `STOCULUS_…` variable that no program of the suite knows."""
+    known = _known_names()
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Unset it."
+            raise SettingsInvalid(f"{name} is not a setting of Stoculus.", remedy=hint)

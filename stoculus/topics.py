@@ -1,0 +1,34 @@
+"""Topic names: built, never parsed."""
+
+import re
+from typing import Final
+
+from stoculus.errors import InvalidRequest
+from stoculus.instruments import Stock
+
+CHECKPOINTS: Final = "stoculus.checkpoints"
+BACKTESTS: Final = "stoculus.backtests"
+
+_BACKTEST_ID = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+def backtest_id(value: str | int, *, field: str = "backtest_id") -> str:
+    """The id as topics carry it; raise InvalidRequest where Kafka could not hold it apart from others."""
+    text = str(value)
+    if not _BACKTEST_ID.fullmatch(text) or text.endswith("quarantine"):
+        raise InvalidRequest(
+            f"{text[:80]!r} is not a backtest id.",
+            remedy="Use 1 to 64 of a-z, 0-9, _ and -, not ending in 'quarantine'.",
+            field=field,
+        )
+    return text
+
+
+def stock_historical(stock: Stock, schema: str, backtest: str) -> str:
+    """The topic of one task of a backtest: `stock-aapl-ohlcv1m-historical-42`. It is the task's id too."""
+    return f"stock-{stock.ticker.lower()}-{schema}-historical-{backtest}"
+
+
+def quarantine(topic: str) -> str:
+    """Where the malformed rows of `topic` go."""
+    return f"{topic}.quarantine"
