@@ -57,7 +57,9 @@ class ServiceSettings(Connections):
     historical_stock_port: int = 8101
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
-    theta_idle_timeout_s: float = Field(default=60, gt=0, description="seconds without a byte before a request is given up")
+    theta_idle_timeout_s: float = Field(
+        default=60, gt=0, description="seconds without a byte before a request is given up"
+    )
     memory_budget_mb: int = Field(default=256, ge=32, description="for rows on their way from the vendor to the broker")
     concurrent_tasks: int = Field(default=16, ge=1, le=128)
 
@@ -69,7 +71,9 @@ class CoordinatorSettings(Connections):
     coordinator_port: int = 8000
     historical_stock_url: str = "http://127.0.0.1:8101"
     store_url: str = "sqlite:///var/coordinator.sqlite"
-    max_partitions: int = Field(default=4000, ge=1, description="partitions that the broker can hold, all topics together")
+    max_partitions: int = Field(
+        default=4000, ge=1, description="partitions that the broker can hold, all topics together"
+    )
 
 
 class SimulatorSettings(SuiteSettings):

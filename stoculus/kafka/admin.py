@@ -1,0 +1,93 @@
+"""Create, describe and delete topics."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from stoculus import topics
+from stoculus.errors import BrokerRefused, BrokerUnavailable, StoculusError
+
+REQUEST_TIMEOUT_S: Final = 15
+NEVER_ROLL_MS: Final = 2**63 - 1
+
+HISTORICAL_CONFIG: Final = {"retention.ms": "-1", "segment.ms": str(NEVER_ROLL_MS)}
+"""Records of history are old by nature: time must neither delete them nor roll a segment a day."""
+
+CONTROL_TOPICS: Final[dict[str, tuple[int, dict[str, str]]]] = {
+    topics.CHECKPOINTS: (8, {"cleanup.policy": "compact"}),
+    topics.BACKTESTS: (1, {"cleanup.policy": "compact"}),
+}
+"""Partitions and settings of the control topics."""
+
+
+def connect(bootstrap: str) -> AdminClient:
+    """An admin client; it connects at its first request."""
+    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": REQUEST_TIMEOUT_S * 1000})
+
+
+def create_topics(admin: AdminClient, names: Iterable[str], config: dict[str, str], partitions: int = 1) -> None:
+    """Create topics with one replica fewer than none: the broker's default; those that exist stay as they are."""
+    wanted = [NewTopic(name, num_partitions=partitions, replication_factor=-1, config=config) for name in names]
+    if not wanted:
+        return
+    try:
+        futures = admin.create_topics(wanted, request_timeout=REQUEST_TIMEOUT_S)
+        for name, future in futures.items():
+            _settle(name, future.result, KafkaError.TOPIC_ALREADY_EXISTS)
+    except KafkaException as error:
+        raise broker_error(error, "creating topics") from error
+
+
+def create_control_topics(admin: AdminClient) -> None:
+    """Create `stoculus.checkpoints` and `stoculus.backtests` where they are missing."""
+    for name, (partitions, config) in CONTROL_TOPICS.items():
+        create_topics(admin, [name], config, partitions)
+
+
+def delete_topics(admin: AdminClient, names: Iterable[str]) -> None:
+    """Delete topics; those that are gone already are fine."""
+    if not (listed := list(names)):
+        return
+    try:
+        futures = admin.delete_topics(listed, request_timeout=REQUEST_TIMEOUT_S)
+        for name, future in futures.items():
+            _settle(name, future.result, KafkaError.UNKNOWN_TOPIC_OR_PART)
+    except KafkaException as error:
+        raise broker_error(error, "deleting topics") from error
+
+
+def partition_counts(admin: AdminClient) -> dict[str, int]:
+    """Every topic of the broker with its number of partitions."""
+    try:
+        metadata = admin.list_topics(timeout=REQUEST_TIMEOUT_S)
+    except KafkaException as error:
+        raise broker_error(error, "listing topics") from error
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def broker_error(error: KafkaException, doing: str) -> StoculusError:
+    """The error of the suite's tree for an error of the broker."""
+    kafka_error: KafkaError = error.args[0]
+    text = f"Kafka failed while {doing}: {kafka_error.str()}."
+    refused = {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.INVALID_CONFIG,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+    }
+    if kafka_error.code() in refused:
+        return BrokerRefused(text, remedy="Change the broker's settings or rights, then retry.")
+    return BrokerUnavailable(text, remedy="Start the broker; work goes on by itself.")
+
+
+def _settle(name: str, result: "object", tolerated: int) -> None:
+    try:
+        result()  # type: ignore[operator]
+    except KafkaException as error:
+        if error.args[0].code() != tolerated:
+            raise broker_error(error, f"changing topic {name}") from error

@@ -1,0 +1,79 @@
+"""Reading a compacted topic: the newest value of each key, and what comes after."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+
+_POLL_MESSAGES: Final = 1000
+
+
+class CompactedLog:
+    """A reader of a compacted topic from the beginning, all partitions or the given ones, committed records only."""
+
+    def __init__(self, bootstrap: str, topic: str, partitions: list[int] | None = None) -> None:
+        self._topic = topic
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "stoculus-unused",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "fetch.queue.backoff.ms": 10,
+                "enable.partition.eof": True,
+            }
+        )
+        try:
+            if partitions is None:
+                metadata = self._consumer.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+                partitions = sorted(metadata.partitions)
+            self._reached = dict.fromkeys(partitions, 0)
+            self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
+        except KafkaException as error:
+            self._consumer.close()
+            raise broker_error(error, f"opening {topic}") from error
+
+    def poll(self, timeout_s: float) -> Iterator[tuple[str, bytes | None]]:
+        """Key and value (None: deleted) of what has arrived within the time-out. It may yield nothing."""
+        for message in self._consume(timeout_s):
+            yield (message.key() or b"").decode(), message.value()
+
+    def read_past(self, high_watermarks: dict[int, int], timeout_s: float = 0.05) -> Iterator[tuple[str, bytes | None]]:
+        """Yield all up to the given high watermarks, waiting for open transactions of others before them to end.
+
+        A plain read to the end of the partition would stop at the last stable offset and miss what stands behind it.
+        """
+        while not self._passed(high_watermarks):
+            yield from self.poll(timeout_s)
+
+    def high_watermarks(self) -> dict[int, int]:
+        """The end of each partition, uncommitted records included."""
+        try:
+            return {
+                p: self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=REQUEST_TIMEOUT_S)[1]
+                for p in self._reached
+            }
+        except KafkaException as error:
+            raise broker_error(error, f"reading the end of {self._topic}") from error
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _passed(self, high_watermarks: dict[int, int]) -> bool:
+        return all(self._reached[p] >= end for p, end in high_watermarks.items())
+
+    def _consume(self, timeout_s: float) -> list[Message]:
+        records = []
+        for message in self._consumer.consume(_POLL_MESSAGES, timeout_s):
+            error = message.error()
+            # Transaction markers take offsets but are no messages: only the end-of-partition event tells of them.
+            if error is None:
+                records.append(message)
+                self._reached[message.partition()] = message.offset() + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._reached[message.partition()] = message.offset()
+            elif not error.retriable():
+                raise broker_error(KafkaException(error), f"reading {self._topic}")
+        return records
