@@ -67,13 +67,13 @@ class CompactedLog:
     def _consume(self, timeout_s: float) -> list[Message]:
         records = []
         for message in self._consumer.consume(_POLL_MESSAGES, timeout_s):
-            error = message.error()
+            error, partition, offset = message.error(), message.partition(), message.offset()
             # Transaction markers take offsets but are no messages: only the end-of-partition event tells of them.
             if error is None:
                 records.append(message)
-                self._reached[message.partition()] = message.offset() + 1
+                self._reached[partition or 0] = (offset or 0) + 1
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._reached[message.partition()] = message.offset()
+                self._reached[partition or 0] = offset or 0
             elif not error.retriable():
                 raise broker_error(KafkaException(error), f"reading {self._topic}")
         return records
