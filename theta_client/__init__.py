@@ -1,0 +1,1 @@
+"""All that knows Theta Data: transport, protocol, session, windows, table, client."""

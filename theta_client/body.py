@@ -1,0 +1,106 @@
+"""A body as it arrives, to blocks: is it a table at all, where it is cut, and what to do with an end inside a row."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import pyarrow as pa
+
+from stoculus.errors import NoData, VendorAnswerMalformed, VendorBodyCut
+from theta_client.protocol import EVIDENCE_BYTES, plain_text
+from theta_client.table import BadRow, Block, Table
+
+_LONGEST_LINE_BYTES = 65536
+
+
+def read_blocks(
+    chunks: Iterable[bytes],
+    columns: pa.Schema,
+    request: str,
+    *,
+    block_bytes: int,
+    first_line: int = 2,
+    tolerate_cut: bool = False,
+) -> Iterator[Block]:
+    """The blocks of a CSV body: whole lines of at most `block_bytes`, the same however the network cut the body.
+
+    `first_line` is the number of the first line after the header. Raises VendorAnswerMalformed or NoData for a body
+    that is no table, NoData for a header alone, VendorBodyCut after the whole lines of a body that ends inside one
+    (`tolerate_cut`: yields that as a bad row).
+    """
+    chunks = iter(chunks)
+    header, rest = _first_line(chunks, request)
+    table = Table(_checked_names(header, rest, columns, request), columns, request)
+    line, empty = first_line, True
+    for data in _cut(chain([rest], chunks), block_bytes, request):
+        if data.endswith(b"\n"):
+            block = table.block(data, line)
+        elif tolerate_cut:
+            cut = BadRow(line, data, "the body ends inside a row")
+            block = Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], line, len(data))
+        else:
+            raise VendorBodyCut(
+                f"The answer to {request} ends inside line {line}.",
+                remedy="It is asked for again; a terminal that always does so needs a restart.",
+                detail=data[:EVIDENCE_BYTES].decode("utf-8", "replace"),
+            )
+        line = block.last_line + 1
+        if block.batch.num_rows or block.bad_rows:
+            empty = False
+            yield block
+    if empty:
+        raise NoData(f"Theta Terminal answered {request} with a header and no row.")
+
+
+def _first_line(chunks: Iterator[bytes], request: str) -> tuple[bytes, bytes]:
+    """The line with its end, or all there is of a body without one; and what arrived behind it."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if b"\n" in chunk:
+            break
+        if len(start) > _LONGEST_LINE_BYTES:
+            raise _malformed("a first line without end", start, request)
+    line, end, rest = start.partition(b"\n")
+    return line + end, rest
+
+
+def _checked_names(header: bytes, rest: bytes, columns: pa.Schema, request: str) -> list[str]:
+    start = header + rest
+    if not start.strip():
+        raise _malformed("an empty body", start, request)
+    if b"no data found" in start[:EVIDENCE_BYTES].lower():
+        raise NoData(f"Theta Terminal answered {request} with 200 and: {plain_text(start[:EVIDENCE_BYTES])}")
+    text = header.decode("utf-8-sig", "replace").strip()
+    names = [name.strip().strip('"') for name in text.split(",")]
+    if not set(names) & set(columns.names):
+        raise _malformed("HTML" if text.startswith("<") else "a text that is no table", start, request)
+    if not header.endswith(b"\n"):
+        raise VendorBodyCut(f"The answer to {request} ends inside its header.", detail=text)
+    return names
+
+
+def _malformed(what: str, start: bytes, request: str) -> VendorAnswerMalformed:
+    return VendorAnswerMalformed(
+        f"Theta Terminal answered {request} with 200 and {what}: {plain_text(start[:EVIDENCE_BYTES])}",
+        remedy="Look at the terminal's log; restart it if this stays.",
+        detail=start[:EVIDENCE_BYTES].decode("utf-8", "replace"),
+    )
+
+
+def _cut(chunks: Iterable[bytes], block_bytes: int, request: str) -> Iterator[bytes]:
+    """Pieces of whole lines (a line longer than `block_bytes` is a piece of its own), then what follows the last."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= block_bytes:
+            end = buffer.rfind(b"\n", 0, block_bytes) + 1 or buffer.find(b"\n", block_bytes) + 1
+            if not end and len(buffer) > block_bytes + _LONGEST_LINE_BYTES:
+                raise _malformed("a line without end", bytes(buffer[:EVIDENCE_BYTES]), request)
+            if not end:
+                break
+            yield bytes(buffer[:end])
+            del buffer[:end]
+    end = buffer.rfind(b"\n") + 1
+    for piece in (bytes(buffer[:end]), bytes(buffer[end:])):
+        if piece:
+            yield piece

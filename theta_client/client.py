@@ -1,0 +1,180 @@
+"""What services import: stock history, lists, calendar and status of one Theta Terminal. Thread-safe, synchronous."""
+
+import random as random_numbers
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from typing import Literal, Self, TypeVar
+
+import pyarrow as pa
+
+from stoculus.errors import LargeRequest, NoData, Transient
+from theta_client.body import read_blocks
+from theta_client.lists import CalendarDay, calendar_day_of, day_of, parse_list
+from theta_client.protocol import EVIDENCE_BYTES, Tier, error_of
+from theta_client.requests import HistoryRequest
+from theta_client.session import BUDGETS, Account, Budget
+from theta_client.table import BadRow, Block
+from theta_client.transport import Answer, Cancelled, Transport
+from theta_client.windows import Kind, Window, plan_windows
+
+__all__ = [
+    "BadRow", "Block", "Budget", "CalendarDay", "Cancelled", "HistoryRequest", "Kind", "ThetaClient", "Tier",
+    "Window", "plan_windows",
+]  # fmt: skip
+
+Value = TypeVar("Value")
+_STATUS_TIMEOUT_S = 5.0
+
+
+class ThetaClient:
+    """The v3 REST API of the terminal at `url` (`http://127.0.0.1:25503`).
+
+    `idle_timeout_s` is the longest silence; no request is limited in length. `sleep(seconds, aborted)` must return
+    early when `aborted` is set. Every method may raise the vendor errors of stoculus.errors, and Cancelled.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tier: Tier | str,
+        *,
+        connect_timeout_s: float = 5.0,
+        idle_timeout_s: float = 300.0,
+        budgets: Mapping[type[Transient], Budget] = BUDGETS,
+        sleep: Callable[[float, threading.Event], object] = lambda seconds, aborted: aborted.wait(seconds),
+        random: Callable[[], float] = random_numbers.random,
+    ) -> None:
+        self._transport = Transport(url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s)
+        self._account = Account(Tier(tier), self.status, budgets=budgets, sleep=sleep, random=random)
+
+    @property
+    def tier(self) -> Tier:
+        """The account's tier: as set, corrected by what a 403 said."""
+        return self._account.tier
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def history(
+        self,
+        request: HistoryRequest,
+        columns: pa.Schema,
+        *,
+        block_bytes: int,
+        aborted: threading.Event,
+        tolerate_cut: bool = False,
+    ) -> Iterator[Block]:
+        """The rows of `stock/history/<kind>` as blocks of at most `block_bytes` of CSV, in the vendor's order.
+
+        `columns` names the columns wanted with their types; times are naive New York wall times. Failures are tried
+        again until the first block is out; afterwards a Transient error is raised and the caller resumes. A request
+        that is too large (570) is halved; its parts come as one stream with continuous line numbers.
+        """
+        pending, line, answered = [request], 2, False
+        no_data: NoData | None = None
+        while pending:
+            part = pending.pop()
+            read = partial(
+                read_blocks, columns=columns, request=str(part), block_bytes=block_bytes, first_line=line,
+                tolerate_cut=tolerate_cut,
+            )  # fmt: skip
+            try:
+                for block in self._fetch(part.path, part.params, str(part), read, aborted):
+                    line, answered = block.last_line + 1, True
+                    yield block
+            except LargeRequest:
+                parts = list(part.parts())
+                if not parts:
+                    raise
+                pending.extend(reversed(parts))
+            except NoData as error:
+                no_data = error
+        if no_data is not None and not answered:
+            raise no_data
+
+    def symbols(self, aborted: threading.Event | None = None) -> frozenset[str]:
+        """All stock symbols the vendor knows, as it spells them (`stock/list/symbols`)."""
+        names = self._list("stock/list/symbols", {}, lambda row: row["symbol"].strip(), aborted)
+        return frozenset(filter(None, names))
+
+    def dates(self, kind: Literal["trade", "quote"], symbol: str, aborted: threading.Event | None = None) -> list[date]:
+        """The days for which the vendor lists trades or quotes of a symbol (`stock/list/dates`). Raises NoData."""
+        return sorted(self._list(f"stock/list/dates/{kind}", {"symbol": symbol}, day_of, aborted))
+
+    def calendar_day(self, day: date, aborted: threading.Event | None = None) -> CalendarDay:
+        """The vendor's market hours of a day (`calendar/on_date`; tier VALUE)."""
+        return self._list("calendar/on_date", {"date": f"{day:%Y%m%d}"}, calendar_day_of, aborted)[0]
+
+    def calendar_today(self, aborted: threading.Event | None = None) -> CalendarDay:
+        """The vendor's market hours of today (`calendar/today`)."""
+        return self._list("calendar/today", {}, calendar_day_of, aborted)[0]
+
+    def year_holidays(self, year: int, aborted: threading.Event | None = None) -> dict[date, CalendarDay]:
+        """The closed and half days of a year (`calendar/year_holidays`; tier VALUE)."""
+        params = {"year": str(year)}
+        return dict(
+            self._list("calendar/year_holidays", params, lambda row: (day_of(row), calendar_day_of(row)), aborted)
+        )
+
+    def status(self, aborted: threading.Event | None = None) -> str:
+        """The terminal's status word: CONNECTED, UNVERIFIED, DISCONNECTED or ERROR (`terminal/mdds/status`).
+
+        Asked once, outside of the account's concurrency, with a short time-out.
+        """
+        path = "terminal/mdds/status"
+        with self._answer(path, {}, path, aborted or threading.Event(), idle_timeout_s=_STATUS_TIMEOUT_S) as answer:
+            return answer.first_bytes(EVIDENCE_BYTES).decode("utf-8", "replace").strip()
+
+    def _list(
+        self,
+        path: str,
+        params: dict[str, str],
+        read_row: Callable[[Mapping[str, str]], Value],
+        aborted: threading.Event | None,
+    ) -> list[Value]:
+        request = " ".join((path, *params.values()))
+
+        def attempt(chunks: Iterable[bytes]) -> Iterator[list[Value]]:
+            yield parse_list(b"".join(chunks), read_row, request)
+
+        [values] = self._fetch(path, params, request, attempt, aborted or threading.Event())
+        return values
+
+    def _fetch(
+        self,
+        path: str,
+        params: dict[str, str],
+        request: str,
+        read: Callable[[Iterable[bytes]], Iterator[Value]],
+        aborted: threading.Event,
+    ) -> Iterator[Value]:
+        def attempt() -> Iterator[Value]:
+            with self._answer(path, params, request, aborted) as answer:
+                yield from read(answer.chunks)
+
+        return self._account.fetch(attempt, aborted)
+
+    @contextmanager
+    def _answer(
+        self,
+        path: str,
+        params: dict[str, str],
+        request: str,
+        aborted: threading.Event,
+        *,
+        idle_timeout_s: float | None = None,
+    ) -> Iterator[Answer]:
+        with self._transport.get(path, params, aborted, idle_timeout_s=idle_timeout_s) as answer:
+            if answer.status != 200:
+                raise error_of(answer.status, answer.first_bytes(EVIDENCE_BYTES), request)
+            yield answer

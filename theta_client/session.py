@@ -1,0 +1,158 @@
+"""The account behind the terminal: how many requests at once, what is tried again how often, who holds it."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stoculus.errors import (
+    SessionTaken,
+    StoculusError,
+    TierTooLow,
+    Transient,
+    VendorBodyCut,
+    VendorBusy,
+    VendorDisconnected,
+    VendorFault,
+    VendorSilent,
+    VendorStarting,
+    VendorUnreachable,
+)
+from theta_client.protocol import Tier, own_tier
+from theta_client.transport import Cancelled
+
+Item = TypeVar("Item")
+_LOOK_UP_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often a cause is waited out, each time for a random part of `first_s` · 2ⁿ up to `most_s` (full jitter)."""
+
+    attempts: int
+    first_s: float
+    most_s: float
+
+    def longest_wait_s(self, attempt: int) -> float:
+        return float(min(self.most_s, self.first_s * 2 ** min(attempt, 30)))
+
+
+BUDGETS: Mapping[type[Transient], Budget] = {
+    VendorBusy: Budget(attempts=120, first_s=0.25, most_s=15),
+    VendorDisconnected: Budget(attempts=120, first_s=1, most_s=10),
+    VendorStarting: Budget(attempts=120, first_s=1, most_s=10),
+    VendorUnreachable: Budget(attempts=60, first_s=0.25, most_s=10),
+    VendorSilent: Budget(attempts=2, first_s=1, most_s=5),
+    VendorBodyCut: Budget(attempts=3, first_s=0.5, most_s=5),
+    VendorFault: Budget(attempts=3, first_s=1, most_s=10),
+}
+
+
+class Account:
+    """One Theta account, shared by all threads of a program.
+
+    `status` asks the terminal for its status word; `random` gives numbers in [0, 1); `sleep(seconds, aborted)` waits
+    and returns early when `aborted` is set.
+    """
+
+    def __init__(
+        self,
+        tier: Tier,
+        status: Callable[[threading.Event], str],
+        *,
+        budgets: Mapping[type[Transient], Budget],
+        sleep: Callable[[float, threading.Event], object],
+        random: Callable[[], float],
+    ) -> None:
+        self._tier = tier
+        self._status = status
+        self._budgets = budgets
+        self._sleep = sleep
+        self._random = random
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._taken: SessionTaken | None = None
+
+    @property
+    def tier(self) -> Tier:
+        """The tier as set, or as the last 403 named it."""
+        return self._tier
+
+    def fetch(self, attempt: Callable[[], Iterator[Item]], aborted: threading.Event) -> Iterator[Item]:
+        """The items of one request, under the account's concurrency.
+
+        A Transient failure is tried again within its budget as long as no item was yielded, and raised afterwards.
+        """
+        spent: Counter[type[Transient]] = Counter()
+        while True:
+            yielded = False
+            try:
+                with self._slot(aborted):
+                    for item in attempt():
+                        yielded = True
+                        yield item
+                return
+            except Transient as error:
+                if yielded:
+                    raise
+                self._wait_out(error, spent, aborted)
+            except TierTooLow as error:
+                self._learn(own_tier(error.detail))
+                raise
+            except SessionTaken as error:
+                self._taken = error
+                raise
+
+    @contextmanager
+    def _slot(self, aborted: threading.Event) -> Iterator[None]:
+        with self._changed:
+            while self._under_way >= self._tier.concurrency:
+                self._raise_if(aborted)
+                self._changed.wait(_LOOK_UP_S)
+            self._raise_if(aborted)
+            self._under_way += 1
+        try:
+            self._check_session(aborted)
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def _check_session(self, aborted: threading.Event) -> None:
+        taken = self._taken
+        if taken is None:
+            return
+        if not self._connected(aborted):
+            raise SessionTaken(taken.message, remedy=taken.remedy, detail=taken.detail)
+        self._taken = None
+
+    def _connected(self, aborted: threading.Event) -> bool:
+        try:
+            return self._status(aborted) == "CONNECTED"
+        except StoculusError:  # a terminal that cannot say its status is not connected, whatever the reason
+            return False
+
+    def _wait_out(self, error: Transient, spent: Counter[type[Transient]], aborted: threading.Event) -> None:
+        cause = type(error)
+        budget = self._budgets[cause]
+        while spent[cause] < budget.attempts:
+            self._sleep(self._random() * budget.longest_wait_s(spent[cause]), aborted)
+            self._raise_if(aborted)
+            spent[cause] += 1
+            if cause not in (VendorDisconnected, VendorStarting) or self._connected(aborted):
+                return
+        raise error
+
+    def _learn(self, tier: Tier | None) -> None:
+        if tier is not None:
+            with self._changed:
+                self._tier = tier
+                self._changed.notify_all()
+
+    @staticmethod
+    def _raise_if(aborted: threading.Event) -> None:
+        if aborted.is_set():
+            raise Cancelled
