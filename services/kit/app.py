@@ -1,0 +1,295 @@
+"""The web app that every program of the suite shares: problem+json, request ids, probes, metrics, a graceful server.
+
+An error answer is RFC 9457 problem+json: `type` (`urn:stoculus:error:<code>`), `title`, `status`, `detail`,
+`request_id`, and where it fits `field` (a JSON path such as `data[0].symbols[1]`), `remedy` and `errors` (further wrong fields).
+"""
+
+import difflib
+import json
+import logging
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final, get_args
+from uuid import uuid4
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import BaseModel, WrapValidator
+from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from stoculus.errors import InvalidRequest, StoculusError
+
+MAX_BODY_BYTES: Final = 1 << 20
+RETRY_AFTER_S: Final = 5
+GRACE_S: Final = 5
+"""Seconds that open requests get at SIGTERM; what the lifespan then does has to fit in three more."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_REMEDIES: Final = {
+    "missing": "Add it.",
+    "json_invalid": "Send valid JSON.",
+    "date_from_datetime_parsing": "Use a date such as 2024-01-02.",
+    "date_from_datetime_inexact": "Use a date such as 2024-01-02, without a time.",
+    "date_parsing": "Use a date such as 2024-01-02.",
+}
+log = logging.getLogger(__name__)
+
+
+def _keep_path(value: Any, validate: Callable[[Any], Any]) -> Any:
+    try:
+        return validate(value)
+    except InvalidRequest as error:
+        context = {"field": error.field or "", "remedy": error.remedy}
+        # Braces would be taken for a template.
+        text = error.message.replace("{", "(").replace("}", ")")
+        raise PydanticCustomError("invalid_request", text, context) from error
+
+
+Located: Final = WrapValidator(_keep_path)
+"""`list[Annotated[StockTask, Located]]`: an InvalidRequest that the model's validators raise keeps its remedy, and its
+field gets the path of the element before it (`tasks[3].ticker`). Without it pydantic lets the error through with the
+bare field.
+"""
+
+
+def create_app(
+    title: str,
+    *,
+    version: str,
+    ready: Callable[[], Sequence[str]],
+    lifespan: Lifespan[FastAPI] | None = None,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    new_request_id: Callable[[], str] = lambda: uuid4().hex,
+) -> FastAPI:
+    """A FastAPI app with /livez, /readyz, /metrics and /docs, whose every error is problem+json.
+
+    `ready` says what is missing (empty: ready); it runs in a thread at each /readyz. Metrics of the program go into
+    `app.state.metrics`, a CollectorRegistry.
+    """
+    app = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None, strict_content_type=False)
+    app.state.metrics = CollectorRegistry()
+    ProcessCollector(registry=app.state.metrics)
+    app.add_middleware(_Edge, metrics=app.state.metrics, max_body_bytes=max_body_bytes, new_request_id=new_request_id)  # type: ignore[call-arg,unused-ignore]
+    app.add_exception_handler(StoculusError, _stoculus_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    _add_probes(app, ready)
+    return app
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Run the app until SIGTERM or SIGINT, then end within 8 s with exit code 0. Logs go to stderr in one format."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    # uvicorn raises the signal again when all is closed: that would end the process as killed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    remedy: str = "",
+    errors: Sequence[dict[str, str]] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """An RFC 9457 answer."""
+    body: dict[str, Any] = {
+        "type": f"urn:stoculus:error:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "request_id": request.scope.get("state", {}).get("request_id", ""),
+    }
+    body |= {k: v for k, v in (("field", field), ("remedy", remedy), ("errors", list(errors))) if v}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(RETRY_AFTER_S), **(headers or {})}
+    # json escapes what orjson refuses: lone surrogates of a request that is quoted.
+    return Response(json.dumps(body), status, headers, "application/problem+json")
+
+
+def _stoculus_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoculusError)  # noqa: S101
+    status = error.http_status
+    if status >= 500:
+        log.warning("%s %s: %s %s", request.method, request.url.path, error, error.detail)
+    return problem(request, status, error.code, error.message, field=error.field, remedy=error.remedy)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    status = HTTPStatus(error.status_code)
+    code = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}.get(status, "bad_request")
+    remedy = {
+        404: "See /docs for what exists.",
+        405: f"Use {(error.headers or {}).get('allow') or (error.headers or {}).get('Allow', 'another method')}.",
+        413: "Send less at once.",
+    }.get(status, "")
+    detail = error.detail if status == 413 else f"{request.method} {request.url.path}: {error.detail}."
+    return problem(request, status, code, detail, remedy=remedy, headers=dict(error.headers or {}))
+
+
+def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    raw = error.errors()
+    if raw[0]["type"] == "json_invalid":
+        return problem(request, 400, "invalid_json", f"The body is no JSON: {raw[0]['ctx']['error']}.")
+    content_type = request.headers.get("content-type", "application/json").split(";")[0]
+    if tuple(raw[0]["loc"]) == ("body",) and not content_type.endswith("json"):
+        detail = f"The body is {content_type!r}, not JSON."
+        return problem(request, 415, "unsupported_media_type", detail, remedy="Send Content-Type: application/json.")
+    found = [_field_error(request, one) for one in raw[:20]]
+    first = found[0]
+    rest = found if len(found) > 1 else ()
+    return problem(
+        request,
+        422,
+        "invalid_request",
+        first["detail"],
+        field=first["field"],
+        remedy=first.get("remedy", ""),
+        errors=rest,
+    )
+
+
+def _field_error(request: Request, error: dict[str, Any]) -> dict[str, str]:
+    where, *path = error["loc"]
+    context = error.get("ctx", {})
+    if error["type"] == "invalid_request":
+        inner = [context["field"]] if context["field"] else []
+        return {"field": json_path([*path, *inner]), "detail": error["msg"], "remedy": context["remedy"]}
+    field = json_path(path) or str(where)
+    if error["type"] == "extra_forbidden":
+        known = _known_fields(request, path[:-1]) if where == "body" else []
+        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"Leave it out; known are {', '.join(known)}."
+        return {"field": field, "detail": f"{field} is not a field of this request.", "remedy": remedy}
+    given = error.get("input")
+    shown = f" (given: {str(given)[:60]!r})" if isinstance(given, str | int | float | bool) else ""
+    remedy = _REMEDIES.get(error["type"], "Correct it.")
+    return {"field": field, "detail": f"{field}: {error['msg']}{shown}.", "remedy": remedy}
+
+
+def json_path(parts: Sequence[str | int]) -> str:
+    """`["data", 0, "symbols", 1]` as `data[0].symbols[1]`."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
+
+
+def _known_fields(request: Request, path: Sequence[str | int]) -> list[str]:
+    """The field names of the body's model at a path, as JSON has them."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    models = _models(body.field_info.annotation) if body else []
+    for part in path:
+        if isinstance(part, str):
+            fields = [f for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]
+            models = [model for f in fields for model in _models(f.annotation)]
+    return [f.alias or name for model in models for name, f in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def _add_probes(app: FastAPI, ready: Callable[[], Sequence[str]]) -> None:
+    @app.get("/livez", tags=["probes"], summary="The process answers")
+    async def livez() -> dict[str, bool]:
+        return {"alive": True}
+
+    @app.get("/readyz", tags=["probes"], summary="All that is needed answers; 503 says what is missing")
+    def readyz(request: Request) -> Response:
+        if not (missing := list(ready())):
+            return Response('{"ready":true}', media_type="application/json")
+        return problem(
+            request, 503, "not_ready", " ".join(missing), errors=[{"field": "", "detail": text} for text in missing]
+        )
+
+    @app.get("/metrics", tags=["probes"], summary="Prometheus metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(app.state.metrics), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Edge:
+    """Outermost: request id, body limit, request metrics, and an answer for errors that nobody expected."""
+
+    def __init__(
+        self, app: ASGIApp, metrics: CollectorRegistry, max_body_bytes: int, new_request_id: Callable[[], str]
+    ) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._new_request_id = new_request_id
+        labels = ["method", "route", "status"]
+        self._count = Counter("http_requests", "Requests answered", labels, registry=metrics)
+        self._latency = Histogram("http_request_seconds", "Time to the answer's end", ["route"], registry=metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else self._new_request_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, self._limited(scope, receive), send_with_id)
+        except Exception:
+            log.exception("%s %s failed, request %s", scope["method"], scope["path"], request_id)
+            if status:
+                raise  # the answer is under way: only a broken connection tells that it is not whole
+            detail = "Stoculus failed in a way that nobody foresaw."
+            remedy = f"Report it with request id {request_id}; the log has the details."
+            await problem(Request(scope), 500, "internal", detail, remedy=remedy)(scope, receive, send_with_id)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self._count.labels(scope["method"], route, status).inc()
+            self._latency.labels(route).observe(time.perf_counter() - started)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        taken = int(announced) if announced.isdigit() else 0
+        counted = 0
+
+        async def limited() -> Message:
+            nonlocal counted
+            if taken > self._max_body_bytes:
+                raise self._too_large()
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return limited
+
+    def _too_large(self) -> HTTPException:
+        # An HTTPException is the only error that FastAPI lets through while it reads the body.
+        return HTTPException(413, f"The body is over {self._max_body_bytes} bytes.", {"Connection": "close"})
