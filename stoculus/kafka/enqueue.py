@@ -18,11 +18,11 @@ _QUEUE_FULL_POLL_S: Final = 0.01
 def _load_extension() -> bool:
     """Bind the extension to the librdkafka inside the confluent-kafka wheel, the one that its producers use."""
     try:
-        from stoculus.kafka import _enqueue  # noqa: PLC0415
+        import stoculus.kafka._enqueue as extension
 
         site = Path(confluent_kafka.__file__).parent
         libraries = [*site.parent.glob("confluent_kafka.libs/librdkafka*"), *site.glob(".dylibs/librdkafka*")]
-        _enqueue.load(str(libraries[0]))
+        extension.load(str(libraries[0]))
     except (ImportError, IndexError):
         return False
     return True
@@ -57,9 +57,9 @@ def enqueue(
     _produce(
         producer,
         topic,
-        header + bodies[last].as_py(),
+        header + (bodies[last].as_py() or b""),
         keys if isinstance(keys, bytes) else _bytes(keys[last].as_py()),
-        ts_event[last].value // 1000,
+        (ts_event[last].value or 0) // 1000,
         on_last_delivered,
     )
 
@@ -73,7 +73,7 @@ def _enqueue_c(
     ts_event: pa.TimestampArray,
     stop: int,
 ) -> None:
-    from stoculus.kafka import _enqueue  # noqa: PLC0415
+    import stoculus.kafka._enqueue as extension
 
     # The loop counts from the start of the buffers.
     bodies, ts_event = _unsliced(bodies), _unsliced(ts_event)
@@ -85,7 +85,7 @@ def _enqueue_c(
     _, timestamps = ts_event.buffers()
     row = 0
     while row < stop:
-        row, code = _enqueue.enqueue(producer, topic, 0, header, *key, offsets, data, timestamps, row, stop)
+        row, code = extension.enqueue(producer, topic, 0, header, *key, offsets, data, timestamps, row, stop)
         if code == KafkaError._QUEUE_FULL:
             producer.poll(_QUEUE_FULL_POLL_S)
         elif code:
@@ -104,7 +104,7 @@ def _enqueue_python(
     times_ms = (np.asarray(ts_event.cast(pa.int64())) // 1000).tolist()
     row_keys = [keys] * len(bodies) if isinstance(keys, bytes) else [_bytes(key) for key in keys.to_pylist()]
     for key, body, time_ms in zip(row_keys[:stop], bodies.to_pylist()[:stop], times_ms[:stop], strict=True):
-        _produce(producer, topic, header + body, key, time_ms, None)
+        _produce(producer, topic, header + (body or b""), key, time_ms, None)
 
 
 def _produce(
@@ -119,8 +119,8 @@ def _produce(
             return
 
 
-def _bytes(key: bytes | str) -> bytes:
-    return key.encode() if isinstance(key, str) else key
+def _bytes(key: bytes | str | None) -> bytes:
+    return key.encode() if isinstance(key, str) else key or b""
 
 
 def _unsliced(array: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ class DayDigest:
         self._previous = bytes.fromhex(previous)
         self._columns = [hashlib.sha256() for _ in range(4)]
 
-    def add(self, keys: bytes | pa.BinaryArray | pa.StringArray, ts_event_us: pa.Array, bodies: pa.BinaryArray) -> None:
+    def add(self, keys: bytes | pa.BinaryArray | pa.StringArray, ts_event_us: Any, bodies: pa.BinaryArray) -> None:
         """Add rows of this day. `keys`: one key for all rows, or one a row; `ts_event_us`: int64 or timestamp[us]."""
         if not len(bodies):
             return
@@ -37,7 +38,7 @@ class DayDigest:
         return hashlib.sha256(self._previous + day).hexdigest()
 
 
-def _binary(array: pa.BinaryArray | pa.StringArray) -> tuple[np.ndarray, memoryview]:
-    _, offsets_buffer, data = array.buffers()
+def _binary(array: pa.BinaryArray | pa.StringArray) -> tuple[np.ndarray[Any, np.dtype[np.int32]], memoryview]:
+    _, offsets_buffer, data = cast(Any, array.buffers())
     offsets = np.frombuffer(offsets_buffer, np.int32)[array.offset : array.offset + len(array) + 1]
     return offsets, memoryview(data)[offsets[0] : offsets[-1]]
