@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +126,9 @@ class Supervisor:
         )
         record = {"pid": pid, "command": program.command, "fingerprint": program.fingerprint}
         self._pid_file(program.name).write_text(json.dumps(record))
+        with suppress(psutil.Error):  # it may have ended already
+            while not psutil.Process(pid).cmdline():  # the system shows none for an instant after the spawn
+                time.sleep(0.001)
 
     def _await_ready(self, program: Program, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
