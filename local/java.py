@@ -29,12 +29,18 @@ class Artifacts:
     registry: Path
 
 
+def located(cache: Path) -> Artifacts:
+    """Where `fetch` puts the artifacts: a folder of `cache` named after their hashes."""
+    home = _home(cache)
+    return Artifacts(home / "kafka", home / "registry" / "quarkus-run.jar")
+
+
 def fetch(cache: Path, say: Callable[[str], None]) -> Artifacts:
-    """Bring the artifacts of `pom.xml` into a folder of `cache` named after their hashes, unless they are there.
+    """Bring the artifacts of `pom.xml` into `cache`, unless they are there.
 
     Raises StackFailed when Maven is missing, fails, or brings anything but what `java.sha256` lists.
     """
-    home = cache / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
+    home = _home(cache)
     if not home.exists():
         mvn = _maven()
         say("Fetching Kafka and the schema registry with Maven: 210 MB, once; a minute or two …")
@@ -46,7 +52,11 @@ def fetch(cache: Path, say: Callable[[str], None]) -> Artifacts:
             _unpack(out / "registry")
             if not home.exists():  # another process may have been quicker
                 out.rename(home)
-    return Artifacts(home / "kafka", home / "registry" / "quarkus-run.jar")
+    return located(cache)
+
+
+def _home(cache: Path) -> Path:
+    return cache / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
 
 
 def _maven() -> str:

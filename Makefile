@@ -1,0 +1,72 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local-up local-down test chaos lint types format bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY) ## make .venv with the project in it, its dependencies checked by hash (PYTHON=… for another Python)
+
+demo: $(READY) ## the whole suite at work: two tickers, a backtest, two consumer groups (KEEP=1 leaves the stack running)
+	@$(BIN)/python -m local.demo
+
+local-up: $(READY) ## start broker, registry, simulator, service and coordinator; returns when all is ready
+	@$(BIN)/stoculus local up
+
+local-down: $(READY) ## stop what local-up started; topics and schemas stay in var/
+	@$(BIN)/stoculus local down
+
+test: $(READY) ## run the tests, with a real broker and registry
+	@$(BIN)/python -m pytest -m "not chaos"
+
+chaos: $(READY) ## run the long tests that kill programs at random moments
+	@$(BIN)/python -m pytest -m chaos
+
+lint: $(READY) types ## check style, types and the dependency rule
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+
+types: $(READY) ## check types only
+	@$(BIN)/mypy
+
+format: $(READY) ## format the code, and mend what can be mended
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(READY) ## measure speed and memory side by side, into var/bench.json (QUICK=1: one short run of each)
+	@$(BIN)/python -m tests.bench
+
+lock: $(READY) ## lock the dependencies anew with their hashes: Python's, and Java's of local/pom.xml
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --extra suite --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/python -m local.java
+
+clean: ## stop the local stack; remove its state and all that was built, .venv too
+	@if [ -x $(BIN)/stoculus ]; then $(BIN)/stoculus local down; fi
+	@rm -rf .venv var build *.egg-info stoculus/kafka/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define CHECK_PYTHON
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("Python 3.11 or newer is needed, this is %d.%d. Install it, for example `sudo apt-get install python3.11 python3.11-venv`, then `make setup PYTHON=python3.11`." % sys.version_info[:2])
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("This Python has no venv module. Install it: `sudo apt-get install python3-venv` (Debian, Ubuntu).")
+endef
+export CHECK_PYTHON
+
+$(READY): requirements.lock pyproject.toml $(wildcard stoculus/kafka/_enqueue.c)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH. Install it: \`sudo apt-get install python3 python3-venv\` (Debian, Ubuntu) or \`brew install python\` (macOS)." >&2; exit 1; }
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	@echo "Installing the dependencies into .venv: some minutes where none is cached …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
