@@ -1,0 +1,100 @@
+"""Framed values back to Arrow, each by the schema it was written with."""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fastavro
+import httpx2
+import pyarrow as pa
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from fastavro.schema import to_parsing_canonical_form
+
+from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
+from stoculus.kafka import registry
+from stoculus.records import codec, framing
+from stoculus.records.catalog import RecordType, record_types
+
+_REMEDY: Final = "Read topics of Stoculus with the registry that their writer used (STOCULUS_REGISTRY_URL)."
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """What a schema id stands for. `avro` is None where bodies are laid out as the record type's own."""
+
+    record: RecordType
+    avro: dict[str, Any] | None
+
+
+class Decoder:
+    """Decodes values of any record type. Each schema id is looked up in the registry once.
+
+    Values of another version of a record type are resolved by the rules of Avro to the one of this program.
+    """
+
+    def __init__(self, registry_url: str) -> None:
+        self._url = registry_url
+        self._client = registry.connect(registry_url)
+        self._writers: dict[bytes, _Writer] = {}
+
+    def record_type(self, value: bytes) -> RecordType:
+        """The record type of a framed value; raise SchemaNotRegistered where it is none of Stoculus."""
+        return self._writer(value[: framing.HEADER_BYTES]).record
+
+    def decode(self, values: Sequence[bytes | None], record: RecordType | None = None) -> pa.RecordBatch:
+        """Decode framed values of one record type, the given one or that of the first value.
+
+        Raise SchemaNotRegistered for values of another type, of unknown schemas, or that are no Avro.
+        """
+        framed = [value or b"" for value in values]
+        headers = {value[: framing.HEADER_BYTES] for value in framed}
+        writers = {header: self._writer(header) for header in headers}
+        record = record or writers[framed[0][: framing.HEADER_BYTES]].record
+        if others := {writer.record.name for writer in writers.values()} - {record.name}:
+            raise SchemaNotRegistered(f"Records of {others.pop()} stand where {record.name} is read.", remedy=_REMEDY)
+        try:
+            if all(writer.avro is None for writer in writers.values()):
+                return codec.decode([framing.body(value) for value in framed], record)
+            return _resolve(framed, writers, record)
+        except (ValueError, EOFError) as error:
+            raise SchemaNotRegistered(f"A value is no {record.name} in Avro: {error}.", remedy=_REMEDY) from error
+
+    def _writer(self, header: bytes) -> _Writer:
+        if header not in self._writers:
+            self._writers[header] = self._look_up(header)
+        return self._writers[header]
+
+    def _look_up(self, header: bytes) -> _Writer:
+        try:
+            schema_id = framing.schema_id(header)
+            found = self._client.get_schema(schema_id)
+        except ValueError as error:
+            raise SchemaNotRegistered(f"A value is not in the registry's format: {error}.", remedy=_REMEDY) from error
+        except SchemaRegistryError as error:
+            if error.http_status_code != httpx2.codes.NOT_FOUND:
+                raise self._unavailable(error) from error
+            raise SchemaNotRegistered(
+                f"The registry at {self._url} has no schema {schema_id}.", remedy=_REMEDY
+            ) from error
+        except httpx2.HTTPError as error:
+            raise self._unavailable(error) from error
+        avro = json.loads(found.schema_str or "null")
+        for record in record_types():
+            if isinstance(avro, dict) and record.subject == f"{avro.get('namespace')}.{avro.get('name')}":
+                same = to_parsing_canonical_form(avro) == to_parsing_canonical_form(json.loads(record.avro))
+                return _Writer(record, None if same else avro)
+        raise SchemaNotRegistered(f"Schema {schema_id} of the registry is no record type of Stoculus.", remedy=_REMEDY)
+
+    def _unavailable(self, error: Exception) -> RegistryUnavailable:
+        return RegistryUnavailable(f"The schema registry at {self._url} does not answer: {error}", remedy="Start it.")
+
+
+def _resolve(framed: list[bytes], writers: dict[bytes, _Writer], record: RecordType) -> pa.RecordBatch:
+    own = json.loads(record.avro)
+    rows: list[Any] = []
+    for value in framed:
+        writer = writers[value[: framing.HEADER_BYTES]].avro
+        rows.append(fastavro.schemaless_reader(io.BytesIO(framing.body(value)), writer or own, own))
+    return pa.RecordBatch.from_pylist(rows, schema=record.arrow)

@@ -1,0 +1,127 @@
+"""The committed messages of a topic's only partition, between two offsets."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from stoculus.errors import BrokerUnavailable, NotFound, StoculusError, TopicLost
+from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+
+BATCH_MESSAGES: Final = 10_000
+# `consume` waits for all it was asked for or the whole time-out: a long one is paid at every end of a topic.
+POLL_S: Final = 0.02
+_SILENT_POLLS: Final = int(REQUEST_TIMEOUT_S / POLL_S)
+_UNKNOWN: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+_GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
+
+
+def consumer_config(bootstrap: str, group: str = "stoculus-unused") -> dict[str, Any]:
+    """What all readers have in common: committed records only, nothing committed or skipped by itself."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "fetch.queue.backoff.ms": 5,
+        "log_level": 2,  # errors are raised; a log line for each refused connection says no more
+    }
+
+
+def reading_error(error: KafkaError, topic: str) -> StoculusError:
+    """The error of the suite's tree for an error of reading a topic."""
+    if error.code() in _UNKNOWN:
+        return NotFound(f"There is no topic {topic}.", remedy="`stoculus topics` lists what there is.")
+    if error.code() in _GONE:
+        return TopicLost(f"Records of {topic} that were to be read are gone: {error.str()}.", remedy="Read it anew.")
+    return broker_error(KafkaException(error), f"reading {topic}")
+
+
+def offset_of(message: Message) -> int:
+    """The offset of a message that came from the broker."""
+    return message.offset() or 0
+
+
+class PartitionReader:
+    """Reads partition 0 of a topic. `first` and `end` are its offsets when it was opened.
+
+    `end` is the last stable offset: what open transactions hide is not waited for. Offsets have holes, where markers
+    of transactions and aborted records are.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        *,
+        prefetch_messages: int = 100_000,
+        fetch_bytes: int = 1 << 20,
+        fetch_wait_ms: int = 10,
+    ) -> None:
+        self._topic = topic
+        fetching = {
+            "queued.min.messages": max(1, min(prefetch_messages, 100_000)),
+            "fetch.message.max.bytes": fetch_bytes,
+            "fetch.wait.max.ms": fetch_wait_ms,  # the end of a partition is told by an answer without records
+        }
+        self._consumer = Consumer(consumer_config(bootstrap) | fetching)
+        try:
+            self.first, self.end = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, 0), timeout=REQUEST_TIMEOUT_S
+            )
+        except KafkaException as error:
+            self._consumer.close()
+            raise reading_error(error.args[0], topic) from error
+        self.position = self.first
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def read(self, start: int, *, limit: int | None = None) -> Iterator[list[Message]]:
+        """Yield the messages from offset `start` to `end`, at most `limit`; `position` is where to go on."""
+        left = self.end - start if limit is None else limit
+        self._seek(start)
+        silent_polls = 0
+        while left > 0 and self.position < self.end:
+            before = self.position
+            messages = self._poll(min(left, BATCH_MESSAGES))
+            if self.position > self.end:  # written since
+                messages = [message for message in messages if offset_of(message) < self.end]
+                self.position = self.end
+            left -= len(messages)
+            if messages:
+                yield messages
+            silent_polls = silent_polls + 1 if self.position == before else 0
+            if silent_polls > _SILENT_POLLS:
+                raise BrokerUnavailable(
+                    f"Kafka sent nothing of {self._topic} for {REQUEST_TIMEOUT_S} s.",
+                    remedy="Start the broker, then read again.",
+                )
+
+    def follow(self, start: int) -> Iterator[list[Message]]:
+        """Yield the messages from offset `start` on, without end; also those that are written meanwhile."""
+        self._seek(start)
+        while True:
+            if messages := self._poll(BATCH_MESSAGES):
+                yield messages
+
+    def _seek(self, offset: int) -> None:
+        self.position = offset
+        self._consumer.assign([TopicPartition(self._topic, 0, offset)])
+
+    def _poll(self, count: int) -> list[Message]:
+        events = self._consumer.consume(count, POLL_S)
+        messages = [event for event in events if event.error() is None]
+        if len(messages) < len(events):
+            for error in (event.error() for event in events):
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise reading_error(error, self._topic)
+        if events:
+            # Behind the last record are markers, which are no messages: only the end-of-partition event tells of them.
+            self.position = offset_of(events[-1]) + (events[-1].error() is None)
+        return messages

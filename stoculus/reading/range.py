@@ -1,0 +1,41 @@
+"""A topic, or a part of it, as record batches."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from stoculus.reading.decoding import Decoder
+from stoculus.reading.partition import PartitionReader
+from stoculus.records.catalog import RecordType
+
+
+def read_range(
+    bootstrap: str, decoder: Decoder, topic: str, record: RecordType, start_offset: int, max_records: int
+) -> tuple[pa.RecordBatch, int]:
+    """At most `max_records` committed records from an offset on, and the offset to go on with.
+
+    It ends at the last stable offset as of the call: neither markers nor an open transaction are waited for. The batch
+    has the columns of `record.arrow` and may be empty. Raise NotFound, TopicLost (records before `start_offset` gone),
+    BrokerUnavailable, SchemaNotRegistered.
+    """
+    with PartitionReader(bootstrap, topic, prefetch_messages=max_records) as reader:
+        values = [m.value() for messages in reader.read(start_offset, limit=max_records) for m in messages]
+        return decoder.decode(values, record), reader.position
+
+
+def read_topic(
+    bootstrap: str, decoder: Decoder, topic: str, start_offset: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The committed records of a topic from an offset (default: the first) to its end as of the call, in batches."""
+    with PartitionReader(bootstrap, topic) as reader:
+        for messages in reader.read(reader.first if start_offset is None else start_offset):
+            yield decoder.decode([message.value() for message in messages])
+
+
+def follow_topic(
+    bootstrap: str, decoder: Decoder, topic: str, start_offset: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The same without end: batches of what is written later follow as it is committed."""
+    with PartitionReader(bootstrap, topic, fetch_wait_ms=500) as reader:
+        for messages in reader.follow(reader.first if start_offset is None else start_offset):
+            yield decoder.decode([message.value() for message in messages])
