@@ -14,8 +14,6 @@ import psutil
 
 from stoculus.errors import StackFailed
 
-STOP_S = 15
-
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -56,9 +54,13 @@ class _Record:
 
 
 class Supervisor:
-    """Runs programs with pid files in `<var>/run` and logs in `<var>/log`. They outlive this process."""
+    """Runs programs with pid files in `<var>/run` and logs in `<var>/log`. They outlive this process.
 
-    def __init__(self, var: Path) -> None:
+    A program that has not ended `stop_s` seconds after SIGTERM gets SIGKILL.
+    """
+
+    def __init__(self, var: Path, stop_s: float = 15) -> None:
+        self._stop_s = stop_s
         self._run = var / "run"
         self._log = var / "log"
         self._run.mkdir(parents=True, exist_ok=True)
@@ -96,7 +98,7 @@ class Supervisor:
         if process:
             try:
                 process.terminate()
-                process.wait(STOP_S)
+                process.wait(self._stop_s)
             except psutil.TimeoutExpired:
                 self.kill(name)
             except psutil.NoSuchProcess:
@@ -109,7 +111,7 @@ class Supervisor:
         process = self._process(name)
         if process:
             process.kill()
-            process.wait(STOP_S)
+            process.wait(self._stop_s)
 
     def _spawn(self, program: Program) -> None:
         log = os.fspath(self.log(program.name))
