@@ -1,7 +1,8 @@
 """The web app that every program of the suite shares: problem+json, request ids, probes, metrics, a graceful server.
 
 An error answer is RFC 9457 problem+json: `type` (`urn:stoculus:error:<code>`), `title`, `status`, `detail`,
-`request_id`, and where it fits `field` (a JSON path such as `data[0].symbols[1]`), `remedy` and `errors` (further wrong fields).
+`request_id`, and where it fits `field` (a JSON path such as `data[0].symbols[1]`), `remedy` and `errors` (further wrong
+fields).
 """
 
 import difflib
