@@ -1,0 +1,54 @@
+"""What a topic holds, in the terms of a receipt: records, days, and the chained hash of `stoculus.checkpoints`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stoculus.calendar import NEW_YORK
+from stoculus.checkpoints import NO_HASH
+from stoculus.reading.decoding import Decoder
+from stoculus.reading.partition import PartitionReader
+from stoculus.records import framing
+from stoculus.records.catalog import RecordType
+from stoculus.records.digest import DayDigest
+
+
+@dataclass(frozen=True, slots=True)
+class TopicHash:
+    """`days`: records per New York day; `hash`: over key, event time and body of every record, the days chained."""
+
+    records: int
+    days: dict[date, int]
+    hash: str
+
+
+def topic_hash(bootstrap: str, decoder: Decoder, topic: str, record: RecordType) -> TopicHash:
+    """Read the committed records of a topic and hash them as their writer did: the receipt says the same."""
+    digest = DayDigest()
+    days: dict[date, int] = {}
+    with PartitionReader(bootstrap, topic) as reader:
+        for messages in reader.read(reader.first):
+            values = [message.value() or b"" for message in messages]
+            keys = pa.array([message.key() or b"" for message in messages], pa.binary())
+            bodies = pa.array([framing.body(value) for value in values], pa.binary())
+            times = decoder.decode(values, record)["ts_event"]
+            for day, start, count in _runs(times):
+                if day != digest.day:
+                    digest = DayDigest(day, digest.digest()) if days else DayDigest(day)
+                days[day] = days.get(day, 0) + count
+                digest.add(keys.slice(start, count), times.slice(start, count), bodies.slice(start, count))
+    return TopicHash(sum(days.values()), days, digest.digest() if days else NO_HASH)
+
+
+def _runs(times: Any) -> Iterator[tuple[date, int, int]]:
+    """Stretches of records of one New York day: the day, the first index, how many."""
+    days = pc.local_timestamp(times.cast(pa.timestamp("us", str(NEW_YORK)))).cast(pa.date32())
+    changes = np.flatnonzero(np.diff(days.cast(pa.int32()).to_numpy())) + 1
+    for start, end in pairwise([0, *changes.tolist(), len(days)]):
+        yield days[start].as_py(), start, end - start
