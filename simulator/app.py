@@ -1,0 +1,45 @@
+"""Wiring: settings to an ASGI application."""
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from simulator.clock import Clock
+from simulator.control import control
+from simulator.faults import Faults
+from simulator.history import HistoryEndpoint
+from simulator.reference import Reference
+from simulator.requests import RequestLog
+from simulator.slots import Slots
+from simulator.sources import Source
+from simulator.sources.recordings import Recordings
+from simulator.sources.synthetic import Synthetic
+from simulator.terminal import Terminal
+from simulator.tiers import CONCURRENT, Account
+from stoculus.settings import SimulatorSettings
+
+
+def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> ASGIApp:
+    """The simulator as an ASGI application; `shut_down` is called for `/v3/terminal/shutdown`.
+
+    It must be served by `simulator.server`, which lets it break connections.
+    """
+    source: Source = Recordings(settings.sim_recordings) if settings.sim_recordings else Synthetic()
+    clock, faults, log = Clock(settings.sim_clock), Faults(), RequestLog()
+    terminal = Terminal(
+        account=Account(settings.sim_tier),
+        slots=Slots(CONCURRENT[settings.sim_tier], settings.sim_queue_length),
+        faults=faults,
+        log=log,
+        reference=Reference(source, clock),
+        histories=HistoryEndpoint(source, clock),
+        limited_by_tier=source.limited_by_tier,
+        shut_down=shut_down,
+    )
+    controls = control(terminal, faults, clock, log)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        to_controls = scope["type"] != "http" or scope["path"].startswith("/__")
+        await (controls if to_controls else terminal)(scope, receive, send)
+
+    return app

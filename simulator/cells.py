@@ -1,0 +1,95 @@
+"""How the terminal spells values: columns of numbers to columns of text (rest.md 3.6)."""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+UNITS_PER_DOLLAR = 10_000
+_TIME_WIDTH = len("2024-01-02T09:30:00.000")
+
+
+class Cell(Enum):
+    """What a column holds. Prices are integers of 1/10000 dollar."""
+
+    TIME = "New York wall time: datetime64[ms]"
+    INTEGER = "integer"
+    TRADE_PRICE = "four decimals"
+    QUOTE_PRICE = "two decimals, four where needed"
+    BAR_PRICE = "three decimals, four where needed, 0.0 for none"
+    VWAP = "two decimals"
+    NUMBER = "a number that is text already"
+    TEXT = "text, or None"
+
+
+def four_decimals(units: int) -> str:
+    """A price of 1/10000 dollars with four decimals."""
+    return f"{units // UNITS_PER_DOLLAR}.{units % UNITS_PER_DOLLAR:04d}"
+
+
+def _quote_price(units: int) -> str:
+    text = four_decimals(units)
+    return text if units % 100 else text[:-2]
+
+
+def _bar_price(units: int) -> str:
+    if units == 0:
+        return "0.0"
+    text = four_decimals(units)
+    return text if units % 10 else text[:-1]
+
+
+def _vwap(units: int) -> str:
+    return four_decimals((units + 50) // 100 * 100)[:-2]
+
+
+_PRICES: dict[Cell, Callable[[int], str]] = {
+    Cell.TRADE_PRICE: four_decimals,
+    Cell.QUOTE_PRICE: _quote_price,
+    Cell.BAR_PRICE: _bar_price,
+    Cell.VWAP: _vwap,
+    Cell.INTEGER: str,
+}
+
+
+def spell(cell: Cell, values: Any, *, json: bool, quoted: bool, trimmed: bool, suffix: str = "") -> pa.Array:
+    """The column as text; `suffix` ends each cell (the line end, in the last column)."""
+    if cell is Cell.TIME:
+        text = _times(values, trimmed=json or trimmed)
+        return _wrap(text, '"', '"' + suffix) if json else _wrap(text, "", suffix)
+    if cell is Cell.NUMBER:
+        return _wrap(pa.array(values, pa.string()), "", suffix)
+    if cell is Cell.TEXT:
+        return _texts(values, mark='"' if json or quoted else "", missing="null" if json else "", suffix=suffix)
+    if cell is Cell.INTEGER and not suffix:
+        return pc.cast(pa.array(values), pa.string())
+    return _by_dictionary(values, _PRICES[cell], suffix)
+
+
+def _by_dictionary(values: Any, spelling: Callable[[int], str], suffix: str) -> pa.Array:
+    # A day has few different prices: each is spelled once.
+    encoded = pa.array(values).dictionary_encode()
+    words = pa.array([spelling(value) + suffix for value in encoded.dictionary.to_pylist()], pa.string())
+    return words.take(encoded.indices)
+
+
+def _times(values: np.ndarray[Any, np.dtype[np.datetime64]], *, trimmed: bool) -> pa.Array:
+    text = pc.cast(pa.array(values, pa.timestamp("ms")), pa.string())
+    letters = np.frombuffer(text.buffers()[2], np.uint8, count=len(values) * _TIME_WIDTH).copy()
+    letters.reshape(len(values), _TIME_WIDTH)[:, 10] = ord("T")
+    text = pa.StringArray.from_buffers(len(values), text.buffers()[1], pa.py_buffer(letters))
+    return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".") if trimmed else text
+
+
+def _texts(values: Sequence[str | None], *, mark: str, missing: str, suffix: str) -> pa.Array:
+    words = [missing if value is None else mark + value + mark for value in values]
+    return pa.array([word + suffix for word in words], pa.string())
+
+
+def _wrap(text: pa.Array, before: str, after: str) -> pa.Array:
+    if not before and not after:
+        return text
+    return pc.binary_join_element_wise(pa.scalar(before), text, pa.scalar(after), "")

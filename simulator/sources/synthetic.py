@@ -1,0 +1,262 @@
+"""A made-up market: each (symbol, day) is a pure function of its name.
+
+Quotes walk from one day's level to the next day's; trades happen at the quotes. Bars, quotes at an interval and the
+end-of-day report are computed from these ticks by the vendor's rules, so that all answers of a day agree.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.caching import ByteCache
+from simulator.market import (
+    NO_CONDITION,
+    SETS_HIGH,
+    SETS_LAST,
+    SETS_LOW,
+    SETS_VOLUME,
+    Bars,
+    Eod,
+    Grid,
+    Ints,
+    Quotes,
+    Ticks,
+    Trades,
+    bars_of_trades,
+    quotes_on_grid,
+)
+from simulator.sources import Kind
+from simulator.sources.tickers import LOAD, RATES, SYMBOLS
+from stoculus.calendar import LAST_DAY, is_trading_day, session_close, trading_days
+
+FIRST_DAY: Final = date(2012, 6, 1)
+_HOUR_MS = 3_600_000
+_PRE_MARKET_MS, _OPEN_MS = 4 * _HOUR_MS, 34_200_000
+_POST_MARKET_MS = 4 * _HOUR_MS
+_REPORT_MS = 17 * _HOUR_MS + 15 * 60_000
+_EXTENDED_SHARE = 0.03
+_CACHE_BYTES = 512 * 1024 * 1024
+
+# Drawn from by one random byte a row.
+_EXCHANGES = np.repeat(np.array([1, 7, 60, 65, 57, 3, 73, 63, 64, 68], np.int16), [60, 45, 40, 30, 30, 20, 11, 8, 7, 5])
+_QUOTE_SIZES = np.repeat(np.array([1, 2, 3, 4, 5, 8, 12, 20, 45, 110], np.int16), [80, 60, 40, 25, 15, 12, 10, 8, 4, 2])
+_CONDITIONS = np.repeat(np.array([115, 0, 95, 96, 1, 124], np.int16), [150, 60, 40, 3, 2, 1])
+_ODD_SIZES = np.repeat(
+    np.array([1, 2, 5, 10, 20, 25, 40, 50, 75, 99], np.int32), [70, 40, 40, 30, 20, 16, 10, 15, 9, 6]
+)
+_ROUND_SIZES = np.repeat(np.array([100, 200, 300, 500, 1000, 4200], np.int32), [190, 35, 15, 9, 6, 1])
+_SPREAD_CENTS = np.repeat(np.array([1, 2, 3, 5], np.int32), [180, 50, 20, 6])
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """Three spans of a trading day: first ms, length, share of the rows."""
+
+    spans: tuple[tuple[int, int, float], ...]
+
+    @classmethod
+    def of(cls, symbol: str, day: date) -> "_Day":
+        close = _ms(session_close(day))
+        if symbol in LOAD:
+            return cls(((_OPEN_MS, close - _OPEN_MS, 1.0),))
+        return cls(
+            (
+                (_PRE_MARKET_MS, _OPEN_MS - _PRE_MARKET_MS, _EXTENDED_SHARE),
+                (_OPEN_MS, close - _OPEN_MS, 1 - 2 * _EXTENDED_SHARE),
+                (close, _POST_MARKET_MS, _EXTENDED_SHARE),
+            )
+        )
+
+    @property
+    def first_ms(self) -> int:
+        return self.spans[0][0]
+
+
+class Synthetic:
+    """The made-up market as a source."""
+
+    limited_by_tier = True
+
+    def __init__(self) -> None:
+        self._ticks: ByteCache[tuple[str, str, date], Ticks] = ByteCache(_CACHE_BYTES, lambda ticks: ticks.bytes)
+        self._reports: ByteCache[tuple[str, date], Eod] = ByteCache(100_000, lambda _: 1)
+
+    def symbols(self) -> Sequence[str]:
+        return SYMBOLS
+
+    def dates(self, symbol: str, kind: Kind) -> Sequence[date]:
+        return trading_days(FIRST_DAY, LAST_DAY) if symbol in RATES else []
+
+    def _has(self, symbol: str, day: date) -> bool:
+        return symbol in RATES and day >= FIRST_DAY and is_trading_day(day)
+
+    def trades(self, symbol: str, day: date) -> Trades | None:
+        if not self._has(symbol, day):
+            return None
+        made = self._ticks.get_or(("trade", symbol, day), lambda: _trades(symbol, day, self._quotes(symbol, day)))
+        assert isinstance(made, Trades)  # noqa: S101 -- narrows what the cache holds
+        return made
+
+    def quotes(self, symbol: str, day: date) -> Quotes | None:
+        return self._quotes(symbol, day) if self._has(symbol, day) else None
+
+    def _quotes(self, symbol: str, day: date) -> Quotes:
+        made = self._ticks.get_or(("quote", symbol, day), lambda: _quotes(symbol, day))
+        assert isinstance(made, Quotes)  # noqa: S101 -- narrows what the cache holds
+        return made
+
+    def bars(self, symbol: str, day: date, grid: Grid) -> Bars | None:
+        trades = self.trades(symbol, day)
+        return None if trades is None else bars_of_trades(trades, grid)
+
+    def quotes_at(self, symbol: str, day: date, grid: Grid) -> Quotes | None:
+        quotes = self.quotes(symbol, day)
+        return None if quotes is None else quotes_on_grid(quotes, grid)
+
+    def eod(self, symbol: str, start: date, end: date) -> Sequence[tuple[date, Eod]]:
+        days = trading_days(max(start, FIRST_DAY), end) if symbol in RATES and end >= FIRST_DAY else []
+        return [(day, self._reports.get_or((symbol, day), lambda day=day: self._report(symbol, day))) for day in days]
+
+    def _report(self, symbol: str, day: date) -> Eod:
+        created_ms = _REPORT_MS + int(_random(symbol, day, "report").integers(500, 180_000))
+        trades, quotes = self.trades(symbol, day), self._quotes(symbol, day)
+        assert trades is not None  # noqa: S101 -- the caller asks for days that have trades
+        return _report(trades.window(0, created_ms), quotes.window(0, created_ms), created_ms)
+
+
+def _ms(at: time) -> int:
+    return ((at.hour * 60 + at.minute) * 60 + at.second) * 1000 + at.microsecond // 1000
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())
+
+
+def _random(symbol: str, day: date, what: str) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(_digest(f"{symbol}/{day}/{what}")))
+
+
+def _level(symbol: str, ordinal: int) -> float:
+    """Dollars: two slow waves round the symbol's own level."""
+    digest = _digest(symbol)
+    base = 15.0 * 1.012 ** (digest % 256)
+    yearly = math.sin(2 * math.pi * (ordinal + digest % 367) / 367)
+    monthly = math.sin(2 * math.pi * (ordinal + digest % 41) / 41)
+    return base * math.exp(0.20 * yearly + 0.04 * monthly)
+
+
+def _times(random: np.random.Generator, day: _Day, rows: int) -> Ints:
+    """Ascending times: most at open and close. None is at a span's first or last millisecond."""
+    parts = []
+    left = rows
+    for number, (first_ms, length_ms, share) in enumerate(day.spans):
+        count = left if number == len(day.spans) - 1 else round(rows * share)
+        left -= count
+        gaps = np.cumsum(random.standard_exponential(count + 1))
+        parts.append(first_ms + 1 + (_u_shape(gaps[:-1] / gaps[-1]) * (length_ms - 2)).astype(np.int32))
+    return np.concatenate(parts)
+
+
+def _u_shape(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    grid = np.linspace(0, 1, 1001)
+    spread = (grid + 0.25 * ((2 * grid - 1) ** 3 + 1)) / 1.5
+    return np.interp(uniform, spread, grid)
+
+
+def _bytes(random: np.random.Generator, rows: int) -> NDArray[np.uint8]:
+    return np.frombuffer(random.bytes(rows), np.uint8)
+
+
+def _mid_cents(random: np.random.Generator, symbol: str, day: date, rows: int) -> Ints:
+    first, last = math.log(_level(symbol, day.toordinal())), math.log(_level(symbol, day.toordinal() + 1))
+    walk = np.cumsum(random.standard_normal(rows, np.float32), dtype=np.float64) * (0.012 / math.sqrt(rows))
+    bridge = walk + np.linspace(first, last - float(walk[-1]), rows)
+    return np.rint(np.exp(bridge) * 100).astype(np.int32)
+
+
+def _quotes(symbol: str, day: date) -> Quotes:
+    rows = RATES[symbol][0]
+    random, shape = _random(symbol, day, "quote"), _Day.of(symbol, day)
+    times = _times(random, shape, rows)
+    times[0] = shape.first_ms  # so that each trade has a quote before it
+    bid = _mid_cents(random, symbol, day, rows)
+    ask = bid + _SPREAD_CENTS[_bytes(random, rows)]
+    regular = np.zeros(rows, np.int16)
+    return Quotes(
+        ms=times,
+        bid_size=_QUOTE_SIZES[_bytes(random, rows)],
+        bid_exchange=_EXCHANGES[_bytes(random, rows)],
+        bid=bid * 100,
+        bid_condition=regular,
+        ask_size=_QUOTE_SIZES[_bytes(random, rows)],
+        ask_exchange=_EXCHANGES[_bytes(random, rows)],
+        ask=ask * 100,
+        ask_condition=regular,
+    )
+
+
+def _trades(symbol: str, day: date, quotes: Quotes) -> Trades:
+    rows = RATES[symbol][1]
+    random, shape = _random(symbol, day, "trade"), _Day.of(symbol, day)
+    times = _times(random, shape, rows)
+    at = np.searchsorted(quotes.ms, times) - 1
+    side = _bytes(random, rows)
+    middle = (quotes.bid[at] + quotes.ask[at]) // 2
+    price = np.where(side < 110, quotes.bid[at], np.where(side < 230, quotes.ask[at], middle))
+    condition = _CONDITIONS[_bytes(random, rows)].copy()
+    odd = condition == 115
+    size = np.where(odd, _ODD_SIZES[_bytes(random, rows)], _ROUND_SIZES[_bytes(random, rows)])
+    _mark_sessions(times, condition, size, _ms(session_close(day)))
+    none = np.full(rows, NO_CONDITION, np.int16)
+    return Trades(
+        ms=times,
+        sequence=_sequences(random, times),
+        ext1=np.full(rows, 32, np.int16),
+        ext2=np.where(condition == 95, np.int16(95), none),
+        ext3=none,
+        ext4=np.where(odd, np.int16(115), none),
+        condition=condition,
+        size=size,
+        exchange=_EXCHANGES[_bytes(random, rows)],
+        price=price,
+    )
+
+
+def _mark_sessions(times: Ints, condition: Ints, size: Ints, close_ms: int) -> None:
+    """Form T outside of the regular session; its last two trades are the closing print and the official close."""
+    condition[(times < _OPEN_MS) | (times >= close_ms)] = 1
+    last = int(np.searchsorted(times, close_ms)) - 1
+    condition[last - 1 : last + 1] = (98, 51)
+    size[last - 1 : last + 1] = size[: last + 1].sum() // 20 // 100 * 100 + 100
+
+
+def _sequences(random: np.random.Generator, times: Ints) -> Ints:
+    """Unique, but not rising where two trades share a millisecond, as on the tape."""
+    order = np.arange(len(times), dtype=np.int64)
+    pairs = np.flatnonzero(times[:-1:2] == times[1::2]) * 2
+    order[pairs], order[pairs + 1] = pairs + 1, pairs
+    return int(random.integers(1_000, 90_000)) + 7 * order
+
+
+def _report(trades: Trades, quotes: Quotes, created_ms: int) -> Eod:
+    """The day until the report is made, by the conditions of its trades."""
+    condition, price = trades.condition, trades.price
+    last = price[SETS_LAST[condition]]
+    counted = SETS_VOLUME[condition]
+    return Eod(
+        created_ms=created_ms,
+        last_trade_ms=int(trades.ms[-1]),
+        open=int(last[0]),
+        high=int(price[SETS_HIGH[condition]].max()),
+        low=int(price[SETS_LOW[condition]].min()),
+        close=int(last[-1]),
+        volume=int(trades.size[counted].sum()),
+        count=int(counted.sum()),
+        quote=tuple(int(column[-1]) for column in quotes.columns()[1:]),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,147 @@
+"""The terminal's HTTP side: one request from its query to its answer."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, get_args
+
+from anyio import to_thread
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
+
+from simulator.damage import damage_column, damage_row
+from simulator.faults import AnotherLogin, Column, Fault, Faults, Instead, Row, Status
+from simulator.formats import MEDIA_TYPES, Dialect, document, render
+from simulator.history import COLUMNS, HistoryEndpoint
+from simulator.parameters import HistoryKind, Query, history, output_format, refuse_v2_names
+from simulator.reference import Reference
+from simulator.refusal import JETTY_ERROR_PAGE, NO_DATA_TEXT, SESSION_TAKEN_TEXT, Refusal, no_data
+from simulator.requests import RequestLog
+from simulator.slots import Slots
+from simulator.tiers import Account
+from simulator.wire import Answer, send_answer
+
+_HISTORY: dict[str, HistoryKind] = {f"stock/history/{kind}": kind for kind in get_args(HistoryKind)}
+
+
+class Terminal:
+    """An ASGI application that answers `/v3/…` as the Theta Terminal does."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        slots: Slots,
+        faults: Faults,
+        log: RequestLog,
+        reference: Reference,
+        histories: HistoryEndpoint,
+        limited_by_tier: bool,
+        shut_down: Callable[[], None],
+    ) -> None:
+        self.dialect = Dialect()
+        self._account = account
+        self._slots = slots
+        self._faults = faults
+        self._log = log
+        self._reference = reference
+        self._histories = histories
+        self._limited_by_tier = limited_by_tier
+        self._shut_down = shut_down
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        transport = scope["extensions"]["simulator.transport"]
+        query = QueryParams(scope["query_string"])
+        version, _, path = scope["path"].lstrip("/").partition("/")
+        path = path.rstrip("/")
+        entry = self._log.add(path if version == "v3" else scope["path"], query)
+        try:
+            if version != "v3" or scope["method"] != "GET":
+                raise _wrong_door(version, scope["method"])
+            await self._answer(path, query, send, transport, entry)
+        except Refusal as refusal:
+            entry["status"] = refusal.status
+            await send_answer(send, _refused(refusal.status, refusal.body), None, transport)
+
+    async def _answer(
+        self, path: str, query: Query, send: Send, transport: asyncio.Transport, entry: dict[str, Any]
+    ) -> None:
+        fault = self._faults.strike(path, query)
+        if isinstance(fault, Status):
+            raise Refusal(fault.status, fault.body)
+        if path.startswith("terminal/"):
+            entry["status"] = 200
+            await send_answer(send, self._system(path), fault, transport)
+            return
+        if isinstance(fault, AnotherLogin) or self._faults.session_taken:
+            raise Refusal(478, SESSION_TAKEN_TEXT)
+        async with self._slots.taken():
+            answer = await to_thread.run_sync(partial(self._data, path, query, fault))
+            entry["status"] = answer.status
+            await send_answer(send, answer, fault, transport)
+
+    def _system(self, path: str) -> Answer:
+        if path == "terminal/mdds/status":
+            return Answer.text(200, "UNVERIFIED" if self._faults.session_taken else "CONNECTED")
+        if path == "terminal/fpss/status":
+            return Answer.text(200, "DISCONNECTED")  # until the first stream
+        if path == "terminal/shutdown":
+            self._shut_down()
+            return Answer.text(200, "OK")
+        raise Refusal(404)
+
+    def _data(self, path: str, query: Query, fault: Fault | None) -> Answer:
+        refuse_v2_names(query)
+        if isinstance(fault, Instead):
+            return _instead(fault)
+        media_type = MEDIA_TYPES[output_format(query)]
+        body = self._history(path, query) if path in _HISTORY else self._rows(path, query)
+        if isinstance(fault, Row | Column) and output_format(query) == "csv":
+            whole = b"".join(body)
+            body = iter((damage_row(whole, fault) if isinstance(fault, Row) else damage_column(whole, fault),))
+        return Answer(200, media_type, body)
+
+    def _history(self, path: str, query: Query) -> Iterator[bytes]:
+        request = history(_HISTORY[path], query)
+        self._account.check_path(path)
+        if self._limited_by_tier:
+            self._account.check_history(request, path)
+        runs = self._histories.runs(request, self.dialect)
+        first = next(runs, None)
+        if first is None:
+            raise no_data()
+        return document(request.format, COLUMNS[request.kind], _chain(first, runs))
+
+    def _rows(self, path: str, query: Query) -> Iterator[bytes]:
+        endpoint = self._reference.endpoints.get(path)
+        if endpoint is None:
+            raise Refusal(404)
+        form = output_format(query)
+        self._account.check_path(path)
+        columns, block = endpoint(query)
+        if not block or not len(block[0]):
+            raise no_data()
+        return document(form, columns, iter((render(form, columns, block, self.dialect),)))
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _wrong_door(version: str, method: str) -> Refusal:
+    if version == "v2":
+        return Refusal(410, "API v2 is gone. Please use API v3: https://docs.thetadata.us/")
+    return Refusal(404) if method == "GET" else Refusal(405, "Method not allowed")
+
+
+def _refused(status: int, body: str) -> Answer:
+    return Answer.text(status, body, "text/html" if body == JETTY_ERROR_PAGE else "text/plain")
+
+
+def _instead(fault: Instead) -> Answer:
+    if fault.kind == "empty_200":
+        return Answer(200, MEDIA_TYPES["csv"])
+    if fault.kind == "html_200":
+        return Answer.text(200, JETTY_ERROR_PAGE, MEDIA_TYPES["html"])
+    return Answer.text(200, NO_DATA_TEXT)
