@@ -2,7 +2,7 @@
 
 import random as random_numbers
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stoculus.errors import LargeRequest, NoData, Transient
 from theta_client.body import read_blocks
-from theta_client.lists import CalendarDay, calendar_day_of, day_of, parse_list
+from theta_client.lists import CALENDAR_COLUMNS, CalendarDay, calendar_day_of, day_of, parse_list
 from theta_client.protocol import EVIDENCE_BYTES, Tier, error_of
 from theta_client.requests import HistoryRequest
 from theta_client.session import BUDGETS, Account, Budget
@@ -104,26 +104,32 @@ class ThetaClient:
 
     def symbols(self, aborted: threading.Event | None = None) -> frozenset[str]:
         """All stock symbols the vendor knows, as it spells them (`stock/list/symbols`)."""
-        names = self._list("stock/list/symbols", {}, lambda row: row["symbol"].strip(), aborted)
+        names = self._list("stock/list/symbols", {}, ("symbol",), lambda row: row["symbol"].strip(), aborted)
         return frozenset(filter(None, names))
 
     def dates(self, kind: Literal["trade", "quote"], symbol: str, aborted: threading.Event | None = None) -> list[date]:
         """The days for which the vendor lists trades or quotes of a symbol (`stock/list/dates`). Raises NoData."""
-        return sorted(self._list(f"stock/list/dates/{kind}", {"symbol": symbol}, day_of, aborted))
+        return sorted(self._list(f"stock/list/dates/{kind}", {"symbol": symbol}, ("date",), day_of, aborted))
 
     def calendar_day(self, day: date, aborted: threading.Event | None = None) -> CalendarDay:
         """The vendor's market hours of a day (`calendar/on_date`; tier VALUE)."""
-        return self._list("calendar/on_date", {"date": f"{day:%Y%m%d}"}, calendar_day_of, aborted)[0]
+        return self._list("calendar/on_date", {"date": f"{day:%Y%m%d}"}, CALENDAR_COLUMNS, calendar_day_of, aborted)[0]
 
     def calendar_today(self, aborted: threading.Event | None = None) -> CalendarDay:
         """The vendor's market hours of today (`calendar/today`)."""
-        return self._list("calendar/today", {}, calendar_day_of, aborted)[0]
+        return self._list("calendar/today", {}, CALENDAR_COLUMNS, calendar_day_of, aborted)[0]
 
     def year_holidays(self, year: int, aborted: threading.Event | None = None) -> dict[date, CalendarDay]:
         """The closed and half days of a year (`calendar/year_holidays`; tier VALUE)."""
-        params = {"year": str(year)}
+        columns = ("date", *CALENDAR_COLUMNS)
         return dict(
-            self._list("calendar/year_holidays", params, lambda row: (day_of(row), calendar_day_of(row)), aborted)
+            self._list(
+                "calendar/year_holidays",
+                {"year": str(year)},
+                columns,
+                lambda row: (day_of(row), calendar_day_of(row)),
+                aborted,
+            )
         )
 
     def status(self, aborted: threading.Event | None = None) -> str:
@@ -139,13 +145,14 @@ class ThetaClient:
         self,
         path: str,
         params: dict[str, str],
+        columns: Collection[str],
         read_row: Callable[[Mapping[str, str]], Value],
         aborted: threading.Event | None,
     ) -> list[Value]:
         request = " ".join((path, *params.values()))
 
         def attempt(chunks: Iterable[bytes]) -> Iterator[list[Value]]:
-            yield parse_list(b"".join(chunks), read_row, request)
+            yield parse_list(b"".join(chunks), columns, read_row, request)
 
         [values] = self._fetch(path, params, request, attempt, aborted or threading.Event())
         return values

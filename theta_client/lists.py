@@ -1,7 +1,7 @@
 """Small answers: symbol and date lists, and the vendor's calendar."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Literal, TypeVar, cast, get_args
@@ -10,6 +10,7 @@ from stoculus.errors import NoData, VendorAnswerMalformed
 from theta_client.protocol import EVIDENCE_BYTES, plain_text
 
 Value = TypeVar("Value")
+CALENDAR_COLUMNS = ("type", "open", "close")
 DayType = Literal["open", "early_close", "full_close", "weekend"]
 
 
@@ -22,21 +23,28 @@ class CalendarDay:
     close: time | None
 
 
-def parse_list(body: bytes, read_row: Callable[[Mapping[str, str]], Value], request: str) -> list[Value]:
-    """A small CSV body, each row by `read_row` (a KeyError or ValueError of it means that the body is no such list)."""
+def parse_list(
+    body: bytes, columns: Collection[str], read_row: Callable[[Mapping[str, str]], Value], request: str
+) -> list[Value]:
+    """The rows of a small CSV body, at least one, each by `read_row` (whose ValueError means that it is no such list).
+
+    Raises NoData or VendorAnswerMalformed.
+    """
     if b"no data found" in body[:EVIDENCE_BYTES].lower():
         raise NoData(f"Theta Terminal answered {request} with 200 and: {plain_text(body[:EVIDENCE_BYTES])}")
     try:
         rows = csv.DictReader(body.decode("utf-8-sig").splitlines(), strict=True)
+        if not set(columns) <= set(rows.fieldnames or ()):
+            raise ValueError(f"columns {rows.fieldnames}")
         values = [read_row(row) for row in rows]
-        if not rows.fieldnames:
-            raise ValueError("empty")
-    except (ValueError, KeyError, AttributeError, csv.Error) as error:
+    except (ValueError, TypeError, AttributeError, csv.Error) as error:  # a short row has None in its last cells
         raise VendorAnswerMalformed(
             f"Theta Terminal answered {request} with 200 and no list: {plain_text(body[:EVIDENCE_BYTES])}",
             remedy="Look at the terminal's log; restart it if this stays.",
             detail=f"{error!r}: {body[:EVIDENCE_BYTES].decode('utf-8', 'replace')}",
         ) from error
+    if not values:
+        raise NoData(f"Theta Terminal answered {request} with a header and no row.")
     return values
 
 

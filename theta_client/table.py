@@ -113,7 +113,9 @@ class Table:
         if batch.num_rows != line_count + bool(quoted):
             return None
         batch = batch.slice(0, line_count)
-        return batch if self._is_sound(batch) else None
+        if not self._is_sound(batch):
+            return None
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self._columns)
 
     def _read(self, data: bytes, quoted: bool, convert: pa.csv.ConvertOptions) -> pa.RecordBatch:
         table = pa.csv.read_csv(

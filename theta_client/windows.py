@@ -46,9 +46,10 @@ def halves(window: Window, *, by_time: bool) -> tuple[Window, Window] | None:
         return None
     first = datetime.combine(window.start, window.start_time)
     last = datetime.combine(window.start, window.end_time)
-    middle_at = (first + (last - first) / 2).replace(second=0, microsecond=0)
-    if middle_at <= first:
+    minutes = round((last - first) / timedelta(minutes=1))
+    if minutes < 2:
         return None
+    middle_at = first + timedelta(minutes=minutes // 2)
     before = (middle_at - timedelta(milliseconds=1)).time()  # both ends are included: no row is asked for twice
     return _window(window.days, (window.start_time, before)), _window(window.days, (middle_at.time(), window.end_time))
 
