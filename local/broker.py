@@ -50,7 +50,7 @@ def broker(
     """Kafka on 127.0.0.1:`port`, no security; `jars` is the folder of its classes."""
     home = var / "kafka"
     properties = home / "server.properties"
-    java = (JAVA, "-Xmx512m", *LOGGING, "-cp", f"{jars}/*")
+    java = (JAVA, "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", *LOGGING, "-cp", f"{jars}/*")
 
     def prepare() -> None:
         home.mkdir(parents=True, exist_ok=True)

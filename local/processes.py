@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from local.ports import require_free
 from stoculus.errors import StackFailed
 
 
@@ -86,7 +86,7 @@ class Supervisor:
         started = self.pid(program.name) is None
         if started:
             for port in program.ports:
-                _require_free(port, program.name)
+                require_free(port, program.name)
             program.prepare()
             self._spawn(program)
         self._await_ready(program, timeout_s)
@@ -96,13 +96,10 @@ class Supervisor:
         """End the program by SIGTERM, and by SIGKILL if that is not enough; False when it was not running."""
         process = self._process(name)
         if process:
-            try:
+            with suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
                 process.terminate()
-                process.wait(self._stop_s)
-            except psutil.TimeoutExpired:
+            if not _ended(process, self._stop_s):
                 self.kill(name)
-            except psutil.NoSuchProcess:
-                pass  # it ended by itself between the look and the signal
         self._pid_file(name).unlink(missing_ok=True)
         return process is not None
 
@@ -110,8 +107,10 @@ class Supervisor:
         """`kill -9`; the pid file stays, as after a crash."""
         process = self._process(name)
         if process:
-            process.kill()
-            process.wait(self._stop_s)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+            if not _ended(process, self._stop_s):
+                raise StackFailed(f"{name} does not die.", remedy=f"See what process {process.pid} hangs in.")
 
     def _spawn(self, program: Program) -> None:
         log = os.fspath(self.log(program.name))
@@ -163,25 +162,16 @@ class Supervisor:
         return self._run / f"{name}.json"
 
 
-def _require_free(port: int, name: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise StackFailed(
-                f"Port {port} of {name} is in use by {_owner(port)}.",
-                remedy="Stop that program, or set another port: `stoculus local up --help` names the settings.",
-            ) from error
-
-
-def _owner(port: int) -> str:
+def _ended(process: psutil.Process, timeout_s: float) -> bool:
+    """Wait for the end; a process whose parent has not asked for its exit code (a zombie) has ended too."""
+    deadline = time.monotonic() + timeout_s
     try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                if connection.pid is None:
-                    break
-                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
-    except psutil.Error:
-        pass  # the system does not tell us about others' processes
-    return f"another program (`lsof -i :{port}` as root names it)"
+        while process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+    except psutil.NoSuchProcess:
+        return True
+    with suppress(ChildProcessError):  # it is not a child of this process: another one asks
+        os.waitpid(process.pid, os.WNOHANG)
+    return True

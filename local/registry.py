@@ -7,7 +7,11 @@ from local.java import JAVA
 from local.probe import http_ok
 from local.processes import Program
 
-JVM = ("-Xmx384m", "-XX:TieredStopAtLevel=1")  # it works seldom: start-up is what counts, 4 s instead of 6
+JVM = (
+    "-Xmx384m",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:TieredStopAtLevel=1",  # it works seldom: start-up is what counts, 4 s instead of 6
+)
 
 
 def registry(var: Path, jar: Path, environment: Mapping[str, str], port: int = 8081) -> Program:
