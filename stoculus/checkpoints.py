@@ -32,6 +32,7 @@ class Chunk(BaseModel):
     start: date
     end: date
     records: int = Field(default=0, description="records of the chunk on the topic")
+    empty_bars: int = Field(default=0, description="empty rows of the chunk left out")
     bad_rows: int = Field(default=0, description="malformed rows of the chunk in quarantine")
     digest: str = Field(default="", description="hash of those records, as the module says, open day included")
 
@@ -61,9 +62,9 @@ class Checkpoint(BaseModel):
     bad_rows: int = 0
     first_ts_event: datetime | None = None
     last_ts_event: datetime | None = None
-    last_offset: int | None = Field(default=None, description="offset of the last record; running: of the block before")
+    last_offset: int | None = Field(default=None, description="offset of the last record, once completed")
     complete_until: datetime | None = Field(default=None, description="up to this market time the topic is complete")
-    hash: str = Field(default=NO_HASH, description="chained hash of the closed days")
+    hash: str = Field(default=NO_HASH, description="chained hash of the closed chunks' days")
     chunk: Chunk | None = Field(default=None, description="the chunk that is half written")
     chunks_done: int = 0
     chunks_total: int = 0

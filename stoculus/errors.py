@@ -9,7 +9,6 @@
     │   ├── VendorSilent           no byte for the idle time-out
     │   ├── VendorBodyCut          the body ended before its end
     │   ├── VendorFault            470, 477, 500, 572: the vendor failed
-    │   ├── VendorNotSettled       472 for a day whose history may still arrive
     │   ├── BrokerUnavailable      Kafka does not answer
     │   ├── RegistryUnavailable    the schema registry does not answer
     │   └── ServiceUnavailable     a service of the suite does not answer
@@ -91,9 +90,6 @@ class VendorBodyCut(Transient): ...
 
 
 class VendorFault(Transient): ...
-
-
-class VendorNotSettled(Transient): ...
 
 
 class BrokerUnavailable(Transient): ...

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
 from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.ends import reader
 
 _POLL_MESSAGES: Final = 1000
 
@@ -15,21 +16,13 @@ class CompactedLog:
 
     def __init__(self, bootstrap: str, topic: str, partitions: list[int] | None = None) -> None:
         self._topic = topic
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "stoculus-unused",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "fetch.queue.backoff.ms": 10,
-                "enable.partition.eof": True,
-            }
-        )
+        self._consumer = reader(bootstrap)
         try:
             if partitions is None:
                 metadata = self._consumer.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
                 partitions = sorted(metadata.partitions)
             self._reached = dict.fromkeys(partitions, 0)
+            self._at_end: set[int] = set()
             self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
         except KafkaException as error:
             self._consumer.close()
@@ -46,6 +39,11 @@ class CompactedLog:
         A plain read to the end of the partition would stop at the last stable offset and miss what stands behind it.
         """
         while not self._passed(high_watermarks):
+            yield from self.poll(timeout_s)
+
+    def read_to_end(self, timeout_s: float = 0.05) -> Iterator[tuple[str, bytes | None]]:
+        """Yield all that is readable now: up to the first open transaction of each partition."""
+        while len(self._at_end) < len(self._reached):
             yield from self.poll(timeout_s)
 
     def high_watermarks(self) -> dict[int, int]:
@@ -74,6 +72,7 @@ class CompactedLog:
                 self._reached[partition or 0] = (offset or 0) + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._reached[partition or 0] = offset or 0
+                self._at_end.add(partition or 0)
             elif not error.retriable():
                 raise broker_error(KafkaException(error), f"reading {self._topic}")
         return records

@@ -1,6 +1,5 @@
 """The produce loop: the rows of a batch to a producer's queue, by C where the extension is built, else by Python."""
 
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +7,7 @@ from typing import Any, Final
 import confluent_kafka
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
-
-Delivered = Callable[[KafkaError | None, Message], None]
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 _QUEUE_FULL_POLL_S: Final = 0.01
 
@@ -39,29 +36,16 @@ def enqueue(
     bodies: pa.BinaryArray,
     ts_event: pa.TimestampArray,
     *,
-    on_last_delivered: Delivered,
     use_extension: bool = HAS_EXTENSION,
 ) -> None:
     """Queue one record a row on partition 0: key, `header` + body, event time in microseconds as Kafka time.
 
-    Wait where the queue is full. `on_last_delivered` is called with the last row's report, from `poll` or a commit.
-    Raise KafkaException as `Producer.produce` does.
+    Wait where the queue is full. Raise KafkaException as `Producer.produce` does.
     """
-    last = len(bodies) - 1
-    if last < 0:
-        return
     if use_extension:
-        _enqueue_c(producer, topic, header, keys, bodies, ts_event, last)
+        _enqueue_c(producer, topic, header, keys, bodies, ts_event)
     else:
-        _enqueue_python(producer, topic, header, keys, bodies, ts_event, last)
-    _produce(
-        producer,
-        topic,
-        header + (bodies[last].as_py() or b""),
-        keys if isinstance(keys, bytes) else _bytes(keys[last].as_py()),
-        (ts_event[last].value or 0) // 1000,
-        on_last_delivered,
-    )
+        _enqueue_python(producer, topic, header, keys, bodies, ts_event)
 
 
 def _enqueue_c(
@@ -71,7 +55,6 @@ def _enqueue_c(
     keys: bytes | pa.BinaryArray | pa.StringArray,
     bodies: pa.BinaryArray,
     ts_event: pa.TimestampArray,
-    stop: int,
 ) -> None:
     import stoculus.kafka._enqueue as extension
 
@@ -83,7 +66,7 @@ def _enqueue_c(
         key = (None, buffers[1], buffers[2])
     _, offsets, data = bodies.buffers()
     _, timestamps = ts_event.buffers()
-    row = 0
+    row, stop = 0, len(bodies)
     while row < stop:
         row, code = extension.enqueue(producer, topic, 0, header, *key, offsets, data, timestamps, row, stop)
         if code == KafkaError._QUEUE_FULL:
@@ -99,20 +82,17 @@ def _enqueue_python(
     keys: bytes | pa.BinaryArray | pa.StringArray,
     bodies: pa.BinaryArray,
     ts_event: pa.TimestampArray,
-    stop: int,
 ) -> None:
     times_ms = (np.asarray(ts_event.cast(pa.int64())) // 1000).tolist()
     row_keys = [keys] * len(bodies) if isinstance(keys, bytes) else [_bytes(key) for key in keys.to_pylist()]
-    for key, body, time_ms in zip(row_keys[:stop], bodies.to_pylist()[:stop], times_ms[:stop], strict=True):
-        _produce(producer, topic, header + (body or b""), key, time_ms, None)
+    for key, body, time_ms in zip(row_keys, bodies.to_pylist(), times_ms, strict=True):
+        _produce(producer, topic, header + (body or b""), key, time_ms)
 
 
-def _produce(
-    producer: Producer, topic: str, value: bytes, key: bytes, time_ms: int, on_delivered: Delivered | None
-) -> None:
+def _produce(producer: Producer, topic: str, value: bytes, key: bytes, time_ms: int) -> None:
     while True:
         try:
-            producer.produce(topic, value, key, partition=0, timestamp=time_ms, on_delivery=on_delivered)
+            producer.produce(topic, value, key, partition=0, timestamp=time_ms)
         except BufferError:
             producer.poll(_QUEUE_FULL_POLL_S)
         else:

@@ -23,7 +23,7 @@ class DayDigest:
         if not len(bodies):
             return
         offsets, data = _binary(bodies)
-        parts = (
+        parts: tuple[Any, ...] = (
             keys * len(bodies) if isinstance(keys, bytes) else _binary(keys)[1],
             np.ascontiguousarray(ts_event_us.cast(pa.int64()).to_numpy(), "<i8"),
             np.diff(offsets).astype("<i4"),
