@@ -163,10 +163,13 @@ class Supervisor:
 
 
 def _ended(process: psutil.Process, timeout_s: float) -> bool:
-    """Wait for the end; a process whose parent has not asked for its exit code (a zombie) has ended too."""
+    """Wait for the end; a process whose parent has not asked for its exit code (a zombie) has ended too.
+
+    While other threads of a zombie still end, its ports are taken.
+    """
     deadline = time.monotonic() + timeout_s
     try:
-        while process.status() != psutil.STATUS_ZOMBIE:
+        while process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
