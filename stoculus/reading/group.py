@@ -1,5 +1,6 @@
 """Consumer groups: any number of them read the same topics, each everything; members of one share its topics."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -13,19 +14,28 @@ _Place = tuple[str, int]
 
 
 def read_group(
-    bootstrap: str, decoder: Decoder, group: str, topics: Sequence[str], *, until_end: bool = False
+    bootstrap: str,
+    decoder: Decoder,
+    group: str,
+    topics: Sequence[str],
+    *,
+    until_end: bool = False,
+    limit: int | None = None,
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Join a group and yield topic and records as they come, from where the group stands (at first: the beginning).
 
     A batch counts as done when the next one is asked for: then its offsets are committed. What a member had in hand
     when it died is read again by another, so make the work on a batch repeatable. With `until_end` it ends when all
-    partitions that this member was given are read to their ends; a member that was given none ends at once.
+    partitions that this member was given are read to their ends; a member that was given none ends at once. It
+    also ends after `limit` records.
     Raise NotFound for a topic that does not exist, BrokerUnavailable when the group has put this member out.
     """
     member = _Member(bootstrap, group, topics)
     try:
-        while not (until_end and member.is_done()):
-            for (topic, partition), messages in member.poll().items():
+        left = sys.maxsize if limit is None else limit
+        while left > 0 and not (until_end and member.is_done()):
+            for (topic, partition), messages in member.poll(min(left, BATCH_MESSAGES)).items():
+                left -= len(messages)
                 yield topic, decoder.decode([message.value() for message in messages])
                 member.commit(topic, partition, offset_of(messages[-1]) + 1)
     finally:
@@ -49,10 +59,10 @@ class _Member:
     def is_done(self) -> bool:
         return self._joined and not self._unread
 
-    def poll(self) -> dict[_Place, list[Message]]:
+    def poll(self, count: int) -> dict[_Place, list[Message]]:
         """The messages that have come, by topic and partition."""
         found: dict[_Place, list[Message]] = {}
-        for event in self._consumer.consume(BATCH_MESSAGES, POLL_S):
+        for event in self._consumer.consume(count, POLL_S):
             place = (event.topic() or "", event.partition() or 0)
             if (error := event.error()) is None:
                 found.setdefault(place, []).append(event)

@@ -1,5 +1,6 @@
 """The committed messages of a topic's only partition, between two offsets."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any, Final, Self
 
@@ -84,7 +85,7 @@ class PartitionReader:
 
     def read(self, start: int, *, limit: int | None = None) -> Iterator[list[Message]]:
         """Yield the messages from offset `start` to `end`, at most `limit`; `position` is where to go on."""
-        left = self.end - start if limit is None else limit
+        left = sys.maxsize if limit is None else limit
         self._seek(start)
         silent_polls = 0
         while left > 0 and self.position < self.end:
@@ -103,11 +104,13 @@ class PartitionReader:
                     remedy="Start the broker, then read again.",
                 )
 
-    def follow(self, start: int) -> Iterator[list[Message]]:
-        """Yield the messages from offset `start` on, without end; also those that are written meanwhile."""
+    def follow(self, start: int, *, limit: int | None = None) -> Iterator[list[Message]]:
+        """Yield the messages from offset `start` on, also those that are written meanwhile; it ends only at `limit`."""
+        left = sys.maxsize if limit is None else limit
         self._seek(start)
-        while True:
-            if messages := self._poll(BATCH_MESSAGES):
+        while left > 0:
+            if messages := self._poll(min(left, BATCH_MESSAGES)):
+                left -= len(messages)
                 yield messages
 
     def _seek(self, offset: int) -> None:

@@ -24,18 +24,18 @@ def read_range(
 
 
 def read_topic(
-    bootstrap: str, decoder: Decoder, topic: str, start_offset: int | None = None
+    bootstrap: str, decoder: Decoder, topic: str, start_offset: int | None = None, *, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The committed records of a topic from an offset (default: the first) to its end as of the call, in batches."""
     with PartitionReader(bootstrap, topic) as reader:
-        for messages in reader.read(reader.first if start_offset is None else start_offset):
+        for messages in reader.read(reader.first if start_offset is None else start_offset, limit=limit):
             yield decoder.decode([message.value() for message in messages])
 
 
 def follow_topic(
-    bootstrap: str, decoder: Decoder, topic: str, start_offset: int | None = None
+    bootstrap: str, decoder: Decoder, topic: str, start_offset: int | None = None, *, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The same without end: batches of what is written later follow as it is committed."""
+    """The same without end: what is written later follows as it is committed."""
     with PartitionReader(bootstrap, topic, fetch_wait_ms=500) as reader:
-        for messages in reader.follow(reader.first if start_offset is None else start_offset):
+        for messages in reader.follow(reader.first if start_offset is None else start_offset, limit=limit):
             yield decoder.decode([message.value() for message in messages])

@@ -1,0 +1,46 @@
+"""What all commands print: tables, JSON, errors."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from stoculus.errors import StoculusError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table; columns whose name starts with `>` are numbers, to the right. Not cut where it is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    if not console.is_terminal:
+        console.width = max(console.measure(table).maximum, 80)
+    console.print(table)
+
+
+def print_error(error: StoculusError) -> None:
+    """Print an error as one block on stderr: what happened, where, what to do."""
+    lines = [typer.style("error: ", fg="red", bold=True) + error.message]
+    if error.field:
+        lines.append(typer.style("where: ", bold=True) + error.field)
+    if error.remedy:
+        lines.append(typer.style("try:   ", bold=True) + error.remedy)
+    lines += [typer.style(line, dim=True) for line in error.detail.splitlines()]
+    typer.echo("\n".join(lines), err=True)
