@@ -1,0 +1,95 @@
+"""The tasks that a service holds now: queued, running, waiting, stopping. Ended ones are told by their checkpoints."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from services.kit.runner import TaskRunner
+from stoculus.errors import NotFound
+from stoculus.tasks import StockTask, TaskStatus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    task: StockTask
+    runner: TaskRunner
+    stop: threading.Event = field(default_factory=threading.Event)
+    started: bool = False
+
+
+class TaskPool:
+    """Runs tasks in threads, `concurrent` at once. Thread-safe."""
+
+    def __init__(self, runner_of: Callable[[StockTask], TaskRunner], concurrent: int) -> None:
+        self._runner_of = runner_of
+        self._executor = ThreadPoolExecutor(concurrent, thread_name_prefix="task")
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+
+    def submit(self, task: StockTask) -> tuple[TaskStatus, bool]:
+        """Hold the task; False where it is held already, whatever its attempt."""
+        with self._lock:
+            known = self._held.get(task.task_id)
+            if known is None:
+                held = self._held[task.task_id] = _Held(task, self._runner_of(task))
+                self._executor.submit(self._run, held).add_done_callback(_log_crash)
+                return _status(held), True
+            return _status(known), False
+
+    def statuses(self) -> list[TaskStatus]:
+        """What is held now."""
+        with self._lock:
+            return [_status(held) for held in self._held.values()]
+
+    def status(self, task_id: str) -> TaskStatus:
+        """One task's state; raise NotFound where it is not held."""
+        with self._lock:
+            return _status(self._find(task_id))
+
+    def stop(self, task_id: str) -> None:
+        """End the task at its next block boundary; it is held until then. Raise NotFound where it is not held."""
+        with self._lock:
+            held = self._find(task_id)
+            held.stop.set()
+            if not held.started:
+                del self._held[task_id]
+
+    def close(self) -> None:
+        """Stop all tasks and wait until each has committed or aborted its block."""
+        with self._lock:
+            for held in self._held.values():
+                held.stop.set()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _find(self, task_id: str) -> _Held:
+        if (held := self._held.get(task_id)) is None:
+            raise NotFound(f"Task {task_id} does not run here.", remedy="Its checkpoint says how it ended.")
+        return held
+
+    def _run(self, held: _Held) -> None:
+        with self._lock:
+            held.started = True
+        try:
+            if not held.stop.is_set():
+                log.info("%s starts, attempt %d", held.task.task_id, held.task.attempt)
+                held.runner.run(held.stop)
+                log.info("%s ends", held.task.task_id)
+        finally:
+            with self._lock:
+                if self._held.get(held.task.task_id) is held:
+                    del self._held[held.task.task_id]
+
+
+def _status(held: _Held) -> TaskStatus:
+    reason = held.runner.waiting_for
+    state = "stopping" if held.stop.is_set() else "waiting" if reason else "running" if held.started else "queued"
+    return TaskStatus(task_id=held.task.task_id, state=state, attempt=held.task.attempt, reason=reason)
+
+
+def _log_crash(future: "Future[None]") -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.error("a task ended by a defect of the suite", exc_info=error)
