@@ -1,0 +1,1 @@
+"""The contract: one .avsc a record type, and RELEASED.json with every released version."""
