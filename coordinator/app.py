@@ -1,0 +1,151 @@
+"""The coordinator's wiring."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Final
+from uuid import uuid4
+
+from fastapi import FastAPI
+from prometheus_client import Counter
+
+from coordinator.backtests.endpoints import BacktestsApi
+from coordinator.backtests.manifest import Manifests
+from coordinator.backtests.records import RecordReader
+from coordinator.backtests.service import Backtests
+from coordinator.backtests.states import is_finished
+from coordinator.backtests.store import Store
+from coordinator.broker import Broker
+from coordinator.dispatch import Dispatcher
+from coordinator.historical import HistoricalService
+from coordinator.janitor import Janitor
+from coordinator.metrics import BacktestMetrics
+from coordinator.progress import Changes, Progress, Record, Tail
+from services.kit.app import create_app
+from stoculus import topics
+from stoculus.errors import StoculusError
+from stoculus.settings import CoordinatorSettings
+
+JOIN_S: Final = 1
+log = logging.getLogger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _short_id() -> str:
+    return uuid4().hex[:12]
+
+
+class Coordinator:
+    """All parts of the coordinator, connected."""
+
+    def __init__(self, settings: CoordinatorSettings, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self.progress = Progress()
+        self.changes = Changes()
+        self.manifests = Manifests()
+        self.store = Store(settings.store_url)
+        self.broker = Broker(settings.kafka_bootstrap)
+        self.historical = HistoricalService(settings.historical_stock_url)
+        self.checkpoint_tail = Tail(settings.kafka_bootstrap, topics.CHECKPOINTS, self._take_checkpoints)
+        self.manifest_tail = Tail(settings.kafka_bootstrap, topics.BACKTESTS, self._take_manifests)
+        self.backtests = Backtests(
+            store=self.store,
+            broker=self.broker,
+            historical=self.historical,
+            progress=self.progress,
+            tail=self.checkpoint_tail,
+            changes=self.changes,
+            max_partitions=settings.max_partitions,
+            now=now,
+            new_id=new_id,
+        )
+        self.app = create_app(
+            "Stoculus coordinator", version=metadata.version("stoculus"), ready=self.missing, lifespan=self.lifespan
+        )
+        reader = RecordReader(settings.kafka_bootstrap, settings.registry_url)
+        self.app.include_router(BacktestsApi(self.backtests, self.progress, self.changes, reader).router())
+        self.dispatcher = self._dispatcher(now)
+        self.backtests.wake = self.dispatcher.wake
+        self.app.state.metrics.register(
+            BacktestMetrics(self.backtests, self.progress, self.changes, self.dispatcher.observed)
+        )
+
+    def missing(self) -> list[str]:
+        """What is missing for work to go on. Blocking, 2 s at the most."""
+        found = [] if self.backtests.is_loaded else ["The store of the coordinator has not been read."]
+        try:
+            self.broker.check()
+        except StoculusError as error:
+            found.append(str(error))
+        tails = (self.checkpoint_tail.trouble, self.manifest_tail.trouble)
+        return found + [text for text in (*tails, self.progress.service_trouble) if text]
+
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Work as long as the app is served."""
+        loop = asyncio.get_running_loop()
+        tails = [self.checkpoint_tail, self.manifest_tail]
+        threads = [tail.start(loop) for tail in tails]
+        work = asyncio.create_task(self.dispatcher.run())
+        work.add_done_callback(_end_with_it)
+        try:
+            yield
+        finally:
+            work.cancel()
+            for tail in tails:
+                tail.stop()
+            await asyncio.gather(work, *(asyncio.to_thread(t.join, JOIN_S) for t in threads), return_exceptions=True)
+            await self.historical.close()
+            self.store.close()
+
+    def _dispatcher(self, now: Callable[[], datetime]) -> Dispatcher:
+        janitor = Janitor(self.backtests, self.progress, self.broker, self.changes, now)
+        errors = Counter(
+            "stoculus_dispatch_errors",
+            "What kept the world from the wanted state",
+            ["error"],
+            registry=self.app.state.metrics,
+        )
+        return Dispatcher(
+            backtests=self.backtests,
+            progress=self.progress,
+            broker=self.broker,
+            historical=self.historical,
+            manifests=self.manifests,
+            manifests_known=lambda: self.manifest_tail.caught_up and self.checkpoint_tail.caught_up,
+            changes=self.changes,
+            janitor=janitor.sweep,
+            errors=errors,
+            now=now,
+            monotonic=time.monotonic,
+        )
+
+    def _take_checkpoints(self, records: list[Record]) -> None:
+        for backtest_id in self.progress.apply(records):
+            self.changes.tell(backtest_id)
+        ended = (self.progress.checkpoints.get(task_id) for task_id, _ in records)
+        if not records or any(is_finished(one, one.attempt) for one in ended if one):
+            self.dispatcher.wake()
+
+    def _take_manifests(self, records: list[Record]) -> None:
+        self.manifests.apply(records)
+
+
+def _end_with_it(work: "asyncio.Task[None]") -> None:
+    """A coordinator that dispatches no more must not look alive."""
+    if not work.cancelled() and (error := work.exception()):
+        log.critical("Dispatching ended by an error that nobody foresaw.", exc_info=error)
+        raise SystemExit(1)
+
+
+def build_app(
+    settings: CoordinatorSettings, now: Callable[[], datetime] = _utc_now, new_id: Callable[[], str] = _short_id
+) -> FastAPI:
+    """The coordinator's web app; it connects when it is served."""
+    return Coordinator(settings, now, new_id).app

@@ -1,0 +1,263 @@
+"""Backtests: what may be done to them, and what stays true meanwhile."""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from coordinator.backtests.market import check_days
+from coordinator.backtests.models import Planned, Submission, differences, plan
+from coordinator.backtests.states import Action, Observed, after
+from coordinator.backtests.store import Backtest, Store
+from coordinator.backtests.views import Estimate, Partitions, states
+from coordinator.broker import Broker
+from coordinator.historical import HistoricalService
+from coordinator.progress import Changes, Progress, Tail
+from stoculus.errors import BrokerUnavailable, Conflict, InvalidRequest, NotFound, ServiceUnavailable, StoculusError
+from stoculus.tasks import TaskPlan
+
+_TASK_FIELD: Final = re.compile(r"tasks\[(\d+)\]\.?(\w*)")
+_MOST_DIFFERENCES: Final = 10
+
+
+class Backtests:
+    """Every backtest, in memory as it is in the store. Written to the store first, read from memory alone.
+
+    Used on the event loop. `open` holds the ids of those that may still need something done.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        broker: Broker,
+        historical: HistoricalService,
+        progress: Progress,
+        tail: Tail,
+        changes: Changes,
+        max_partitions: int,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.open: set[str] = set()
+        self.wake: Callable[[str], None] = lambda _: None
+        self._store = store
+        self._broker = broker
+        self._historical = historical
+        self._progress = progress
+        self._tail = tail
+        self._changes = changes
+        self._max_partitions = max_partitions
+        self._now = now
+        self._new_id = new_id
+        self._rows: dict[str, Backtest] | None = None
+        self._room = asyncio.Lock()
+        self._flights: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def load(self) -> None:
+        """Read the store; raise ServiceUnavailable where it cannot be read."""
+        rows = await asyncio.to_thread(self._store.load)
+        self._rows = {row.backtest_id: row for row in rows}
+        self.open = {row.backtest_id for row in rows if not row.purged_at}
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._rows is not None
+
+    def all(self) -> list[Backtest]:
+        """Those that are not deleted, the newest first."""
+        rows = (row for row in self._known().values() if not row.deleted_at)
+        return sorted(rows, key=lambda row: (row.created_at, row.backtest_id), reverse=True)
+
+    def opened(self) -> list[Backtest]:
+        """Those that may still need something done, deleted ones too, the oldest first."""
+        rows = self._known()
+        return sorted((rows[one] for one in self.open), key=lambda row: (row.created_at, row.backtest_id))
+
+    def get(self, backtest_id: str) -> Backtest:
+        """One backtest; raise NotFound, and while its progress is not known BrokerUnavailable."""
+        row = self._known().get(backtest_id)
+        if row is None or row.deleted_at:
+            was = "was deleted" if row else "does not exist"
+            raise NotFound(f"Backtest {backtest_id[:80]!r} {was}.", remedy="GET /v1/backtests lists those there are.")
+        self._require_progress()
+        return row
+
+    def page(self, limit: int, cursor: str | None) -> list[Backtest]:
+        """Up to `limit` backtests after the one that `cursor` names, the newest first."""
+        self._require_progress()
+        rows = self.all()
+        if cursor is not None:
+            after_it = self._known().get(cursor)
+            if after_it is None:
+                raise InvalidRequest(
+                    "This cursor is not one.", remedy="Use next_cursor of the page before.", field="cursor"
+                )
+            rows = [r for r in rows if (r.created_at, r.backtest_id) < (after_it.created_at, after_it.backtest_id)]
+        return rows[:limit]
+
+    def observed(self, backtest: Backtest) -> Observed:
+        return states(backtest, self._progress)[0]
+
+    async def submit(self, submission: Submission) -> tuple[Backtest, bool]:
+        """Store a backtest, or find the same one; say whether it is new. A failure leaves nothing behind."""
+        self._known()
+        if submission.backtest_id is None:
+            return await self._create(submission, self._new_id()), True
+        async with self._flight(submission.backtest_id):
+            if row := self._known().get(submission.backtest_id):
+                return _same(row, submission), False
+            return await self._create(submission, submission.backtest_id), True
+
+    async def estimate(self, submission: Submission) -> Estimate:
+        """What a submission would cost; it is refused like a submission. Stores nothing."""
+        planned = self._planned(submission, submission.backtest_id or "estimate")
+        existing, plans = await self._preflight(planned)
+        used = self._check_room(planned, existing)
+        return Estimate(
+            topics=[one.topic for one in planned],
+            requests=sum(p.requests for p in plans),
+            rows=sum(p.rows for p in plans),
+            bytes=sum(p.bytes for p in plans),
+            seconds=sum(p.seconds for p in plans),
+            partitions=Partitions(existing=used, new=len(planned), free=self._max_partitions - used - len(planned)),
+            warnings=[f"{p.task_id}: {warning}" for p in plans for warning in p.warnings],
+            tasks=plans,
+        )
+
+    async def act(self, backtest_id: str, action: Action, max_bad_rows: int | None = None) -> Backtest:
+        """Pause, resume, cancel or retry; raise Conflict where the state forbids it. Doing it again changes nothing."""
+        async with self._flight(backtest_id):
+            backtest = self.get(backtest_id)
+            wanted = after(action, backtest.wanted, self.observed(backtest))
+            changes: dict[str, Any] = {} if wanted is backtest.wanted else {"wanted": wanted}
+            if action is Action.RETRY:
+                changes = {"wanted": wanted, "attempt": backtest.attempt + 1}
+                changes |= {} if max_bad_rows is None else {"max_bad_rows": max_bad_rows}
+            return await self._change(backtest, **changes) if changes else backtest
+
+    async def delete(self, backtest_id: str) -> Backtest:
+        """Want a backtest and its topics gone. The id stays taken."""
+        async with self._flight(backtest_id):
+            return await self._change(self.get(backtest_id), deleted_at=self._now())
+
+    async def purged(self, backtest: Backtest) -> None:
+        """Note that a deleted backtest's topics are gone."""
+        await self._change(backtest, purged_at=self._now())
+        self.open.discard(backtest.backtest_id)
+
+    def row(self, backtest_id: str) -> Backtest:
+        """The newest version of a backtest that is known to exist, deleted or not."""
+        return self._known()[backtest_id]
+
+    async def _create(self, submission: Submission, backtest_id: str) -> Backtest:
+        planned = self._planned(submission, backtest_id)
+        existing, _ = await self._preflight(planned)
+        async with self._room:
+            self._check_room(planned, existing)
+            self._check_unused(planned, existing)
+            backtest = Backtest(backtest_id, self._now(), submission.model_copy(update={"backtest_id": backtest_id}))
+            await asyncio.to_thread(self._store.add, backtest)
+            self._put(backtest)
+        return backtest
+
+    def _planned(self, submission: Submission, backtest_id: str) -> list[Planned]:
+        check_days(submission, self._now())
+        planned = plan(submission, backtest_id)
+        self._known()
+        self._require_progress()
+        return planned
+
+    async def _preflight(self, planned: Sequence[Planned]) -> tuple[dict[str, int], list[TaskPlan]]:
+        """The partitions of the broker, and the service's plans; raise what either refuses."""
+        counts = asyncio.to_thread(self._broker.partition_counts)
+        plans = self._historical.plan([one.task for one in planned])
+        existing, plan_or_error = await asyncio.gather(counts, plans, return_exceptions=True)
+        for outcome in (plan_or_error, existing):
+            if isinstance(outcome, StoculusError):
+                raise _in_request(outcome, planned) from outcome
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return existing, plan_or_error  # type: ignore[return-value]
+
+    def _check_room(self, planned: Sequence[Planned], existing: dict[str, int]) -> int:
+        """The partitions that exist or are promised; raise InvalidRequest where the new ones do not fit."""
+        promised = {topic for row in self.opened() if not row.deleted_at for topic in row.topics} - existing.keys()
+        used = sum(existing.values()) + len(promised)
+        if used + len(planned) > self._max_partitions:
+            raise InvalidRequest(
+                f"{len(planned)} new topics do not fit: {used} of {self._max_partitions} partitions are taken.",
+                remedy="Delete backtests, ask for less, or raise STOCULUS_MAX_PARTITIONS if the broker can hold more.",
+                field="data",
+            )
+        return used
+
+    def _check_unused(self, planned: Sequence[Planned], existing: dict[str, int]) -> None:
+        for one in planned:
+            if one.topic in existing or one.topic in self._progress.checkpoints:
+                raise Conflict(
+                    f"The topic {one.topic} is there already, of a backtest that this coordinator does not know.",
+                    remedy="Use another backtest_id.",
+                    field="backtest_id",
+                )
+
+    async def _change(self, backtest: Backtest, **changes: Any) -> Backtest:
+        new = await asyncio.to_thread(self._store.change, backtest, **changes)
+        self._put(new)
+        return new
+
+    def _put(self, backtest: Backtest) -> None:
+        self._known()[backtest.backtest_id] = backtest
+        self.open.add(backtest.backtest_id)
+        self._changes.tell(backtest.backtest_id)
+        self.wake(backtest.backtest_id)
+
+    def _flight(self, backtest_id: str) -> asyncio.Lock:
+        """One lock an id, as long as somebody uses it."""
+        return self._flights.setdefault(backtest_id, asyncio.Lock())
+
+    def _known(self) -> dict[str, Backtest]:
+        if self._rows is None:
+            raise ServiceUnavailable("The store of the coordinator has not been read.", remedy="See /readyz.")
+        return self._rows
+
+    def _require_progress(self) -> None:
+        if not self._tail.caught_up:
+            raise BrokerUnavailable(
+                f"How far the work has come is not known: {self._tail.trouble}", remedy="Try again when /readyz is 200."
+            )
+
+
+def _same(row: Backtest, submission: Submission) -> Backtest:
+    if row.deleted_at:
+        raise Conflict(
+            f"The backtest id {row.backtest_id!r} was deleted; an id is never used again.",
+            remedy="Use another backtest_id.",
+            field="backtest_id",
+        )
+    found = differences(row.submission.canonical(), submission.canonical())
+    if found:
+        raise Conflict(
+            f"Backtest {row.backtest_id!r} exists with another request: "
+            + " ".join(list(found.values())[:_MOST_DIFFERENCES]),
+            remedy="Use another backtest_id, or send the same request.",
+            field=next(iter(found)),
+        )
+    return row
+
+
+def _in_request(error: StoculusError, planned: Sequence[Planned]) -> StoculusError:
+    """The error with the field of the user's request instead of the service's."""
+    match = _TASK_FIELD.match(error.field or "")
+    if not match or int(match[1]) >= len(planned):
+        return error
+    symbol, name = planned[int(match[1])].field, match[2]
+    if name in ("start", "end", "session"):
+        field = name
+    elif name in ("schema", "interval"):
+        field = f"{symbol.split('.')[0]}.{name}"
+    else:
+        field = symbol
+    return type(error)(error.message, remedy=error.remedy, detail=error.detail, field=field)

@@ -1,0 +1,84 @@
+"""What the coordinator does at the broker. Blocking: call it in a thread."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from confluent_kafka import KafkaException, Producer
+
+from stoculus import topics
+from stoculus.errors import BrokerUnavailable
+from stoculus.kafka import admin
+from stoculus.kafka.checkpoints import partition_of
+
+QUICK_S: Final = 2
+"""How long a broker may take to show that it is there: a request must not wait longer to be refused."""
+
+
+class Broker:
+    """One admin client and one idempotent producer, kept warm. Raises BrokerUnavailable and BrokerRefused."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._admin = admin.connect(bootstrap)
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "message.timeout.ms": 10_000,
+                "log_level": 2,
+            }
+        )
+
+    def check(self) -> None:
+        """Raise BrokerUnavailable at once where a later request would hang."""
+        self._metadata(topics.CHECKPOINTS)
+
+    def partition_counts(self) -> dict[str, int]:
+        """Every topic of the broker with its number of partitions."""
+        return self._metadata(None)
+
+    def create(self, names: Iterable[str]) -> None:
+        """Create topics for history; those that exist stay."""
+        self.check()
+        admin.create_topics(self._admin, names, admin.HISTORICAL_CONFIG)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete topics; those that are gone are fine."""
+        self.check()
+        admin.delete_topics(self._admin, names)
+
+    def write_manifests(self, values: Mapping[str, bytes | None]) -> None:
+        """Write manifests by backtest id; None deletes. Return when all are on the broker."""
+        self._write(topics.BACKTESTS, {key: (value, 0) for key, value in values.items()})
+
+    def forget_checkpoints(self, task_ids: Iterable[str]) -> None:
+        """Write tombstones for tasks, each on the partition of its checkpoints."""
+        self._write(topics.CHECKPOINTS, {task_id: (None, partition_of(task_id)) for task_id in task_ids})
+
+    def _write(self, topic: str, values: Mapping[str, tuple[bytes | None, int]]) -> None:
+        if not values:
+            return
+        self.check()
+        failed: list[str] = []
+        for key, (value, partition) in values.items():
+            self._producer.produce(
+                topic,
+                value,
+                key,
+                partition=partition,
+                on_delivery=lambda error, _: failed.append(str(error)) if error else None,
+            )
+        if self._producer.flush(QUICK_S * 2) or failed:
+            raise BrokerUnavailable(
+                f"Kafka did not take what was written to {topic}: {failed[0] if failed else 'no answer'}.",
+                remedy="Start the broker; work goes on by itself.",
+            )
+
+    def _metadata(self, topic: str | None) -> dict[str, int]:
+        try:
+            metadata = (
+                self._admin.list_topics(topic, timeout=QUICK_S) if topic else self._admin.list_topics(timeout=QUICK_S)
+            )
+        except KafkaException as error:
+            raise admin.broker_error(error, "asking for its topics") from error
+        return {name: len(found.partitions) for name, found in metadata.topics.items()}

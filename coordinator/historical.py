@@ -1,0 +1,95 @@
+"""A historical service, over HTTP."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import httpx2
+import orjson
+from pydantic import BaseModel, TypeAdapter
+
+from stoculus import errors
+from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError
+from stoculus.tasks import StockTask, TaskPlan, TaskStatus
+
+PLAN_TIMEOUT_S: Final = 30
+"""Planning asks the vendor; all else is answered from memory."""
+TIMEOUT_S: Final = 5
+
+_CODE_PREFIX: Final = "urn:stoculus:error:"
+_STATUSES: Final = TypeAdapter(dict[str, list[TaskStatus]])
+_PLANS: Final = TypeAdapter(dict[str, list[TaskPlan]])
+
+
+class HistoricalService:
+    """The task API of a service at a URL. Every method raises ServiceUnavailable where it does not answer.
+
+    What the service says in problem+json is raised as the same error of the tree, with its field and remedy.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        # The proxies of the environment are for the world outside, not for a service beside this one.
+        self._client = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+
+    async def plan(self, tasks: Sequence[StockTask]) -> list[TaskPlan]:
+        """What tasks will cost; raise InvalidRequest (field `tasks[3].ticker`), TierTooLow, a vendor's Transient."""
+        body = _json({"tasks": [_body(task) for task in tasks]})
+        answer = await self._ask("POST", "/v1/tasks:plan", body, timeout_s=PLAN_TIMEOUT_S)
+        return _PLANS.validate_json(answer.content)["plans"]
+
+    async def tasks(self) -> dict[str, TaskStatus]:
+        """The tasks that the service holds now, by id."""
+        answer = await self._ask("GET", "/v1/tasks")
+        return {status.task_id: status for status in _STATUSES.validate_json(answer.content)["tasks"]}
+
+    async def start(self, task: StockTask) -> TaskStatus:
+        """Give a task to the service; one that it has stays as it is."""
+        answer = await self._ask("POST", "/v1/tasks", _json(_body(task)))
+        return TaskStatus.model_validate_json(answer.content)
+
+    async def stop(self, task_id: str) -> None:
+        """Have a task stopped at its next block; one that the service has not is fine."""
+        try:
+            await self._ask("DELETE", f"/v1/tasks/{task_id}")
+        except errors.NotFound:
+            return
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None = None, timeout_s: float = TIMEOUT_S
+    ) -> httpx2.Response:
+        headers = {"Content-Type": "application/json"} if body else {}
+        try:
+            answer = await self._client.request(method, path, content=body, headers=headers, timeout=timeout_s)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ServiceUnavailable(
+                f"The service at {self._url} does not answer: {error or type(error).__name__}.",
+                remedy="Start it; work goes on by itself.",
+            ) from error
+        if answer.status_code >= 400:
+            raise _error(answer, self._url)
+        return answer
+
+
+def _error(answer: httpx2.Response, url: str) -> StoculusError:
+    try:
+        problem: dict[str, Any] = orjson.loads(answer.content)
+        code, detail = problem["type"].removeprefix(_CODE_PREFIX), problem["detail"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return ServiceUnavailable(f"The service at {url} answered {answer.status_code} and no problem+json.")
+    # Names of the tree in snake case are what `StoculusError.code` gives.
+    name = "".join(part.capitalize() for part in code.split("_"))
+    kind = getattr(errors, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, StoculusError)):
+        kind = ServiceUnavailable if answer.status_code >= 500 else InvalidRequest
+    return kind(detail, remedy=problem.get("remedy", ""), field=problem.get("field"))
+
+
+def _body(task: BaseModel) -> dict[str, Any]:
+    return task.model_dump(mode="json", by_alias=True)
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value)
