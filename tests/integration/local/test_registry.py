@@ -18,21 +18,22 @@ def record(*fields: tuple[str, str]) -> Schema:
 def test_ids_outlive_kill_9_right_after_they_were_given(registry: Registry) -> None:
     subject = f"probe-{uuid4().hex[:8]}"
     schema = record((f"f_{subject[6:]}", "long"))
-    given = SchemaRegistryClient({"url": registry.url}).register_schema(subject, schema)
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        given = client.register_schema(subject, schema)
     registry.kill9()
     registry.start()
-    client = SchemaRegistryClient({"url": registry.url})
-    found = client.get_schema(given).schema_str
-    assert found is not None
-    assert json.loads(found) == json.loads(str(schema.schema_str))
-    assert client.lookup_schema(subject, schema).schema_id == given
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        found = client.get_schema(given).schema_str
+        assert found is not None
+        assert json.loads(found) == json.loads(str(schema.schema_str))
+        assert client.lookup_schema(subject, schema).schema_id == given
 
 
 def test_a_breaking_change_is_refused(registry: Registry) -> None:
     subject = f"probe-{uuid4().hex[:8]}"
-    client = SchemaRegistryClient({"url": registry.url})
-    client.set_compatibility(subject, "FULL_TRANSITIVE")
-    client.register_schema(subject, record(("price", "double")))
-    with pytest.raises(SchemaRegistryError) as caught:
-        client.register_schema(subject, record(("size", "long")))
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        client.set_compatibility(subject, "FULL_TRANSITIVE")
+        client.register_schema(subject, record(("price", "double")))
+        with pytest.raises(SchemaRegistryError) as caught:
+            client.register_schema(subject, record(("size", "long")))
     assert caught.value.http_status_code == 409
