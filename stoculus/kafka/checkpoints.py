@@ -22,7 +22,7 @@ def read_checkpoint(bootstrap: str, task_id: str, *, wait: bool = True) -> Check
     """
     log = CompactedLog(bootstrap, CHECKPOINTS, [partition_of(task_id)])
     try:
-        records = log.read_past(log.high_watermarks()) if wait else log.read_to_end()
+        records = log.read_past_ends() if wait else log.read_to_end()
         newest: bytes | None = None
         for key, value in records:
             if key == task_id:

@@ -12,7 +12,10 @@ _POLL_MESSAGES: Final = 1000
 
 
 class CompactedLog:
-    """A reader of a compacted topic from the beginning, all partitions or the given ones, committed records only."""
+    """A reader of a compacted topic from the beginning, all partitions or the given ones, committed records only.
+
+    `ends`: the end of each partition when the log was opened, uncommitted records included.
+    """
 
     def __init__(self, bootstrap: str, topic: str, partitions: list[int] | None = None) -> None:
         self._topic = topic
@@ -21,6 +24,8 @@ class CompactedLog:
             if partitions is None:
                 metadata = self._consumer.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
                 partitions = sorted(metadata.partitions)
+            # Before `assign`: a topic that the client does not know yet costs half a second there.
+            self.ends = {partition: self._end(partition) for partition in partitions}
             self._reached = dict.fromkeys(partitions, 0)
             self._at_end: set[int] = set()
             self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
@@ -33,34 +38,24 @@ class CompactedLog:
         for message in self._consume(timeout_s):
             yield (message.key() or b"").decode(), message.value()
 
-    def read_past(self, high_watermarks: dict[int, int], timeout_s: float = 0.05) -> Iterator[tuple[str, bytes | None]]:
-        """Yield all up to the given high watermarks, waiting for open transactions of others before them to end.
+    def read_past_ends(self, timeout_s: float = 0.02) -> Iterator[tuple[str, bytes | None]]:
+        """Yield all that stood there when the log was opened, waiting for open transactions before it to end.
 
         A plain read to the end of the partition would stop at the last stable offset and miss what stands behind it.
         """
-        while not self._passed(high_watermarks):
+        while any(self._reached[partition] < end for partition, end in self.ends.items()):
             yield from self.poll(timeout_s)
 
-    def read_to_end(self, timeout_s: float = 0.05) -> Iterator[tuple[str, bytes | None]]:
+    def read_to_end(self, timeout_s: float = 0.02) -> Iterator[tuple[str, bytes | None]]:
         """Yield all that is readable now: up to the first open transaction of each partition."""
         while len(self._at_end) < len(self._reached):
             yield from self.poll(timeout_s)
 
-    def high_watermarks(self) -> dict[int, int]:
-        """The end of each partition, uncommitted records included."""
-        try:
-            return {
-                p: self._consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=REQUEST_TIMEOUT_S)[1]
-                for p in self._reached
-            }
-        except KafkaException as error:
-            raise broker_error(error, f"reading the end of {self._topic}") from error
-
     def close(self) -> None:
         self._consumer.close()
 
-    def _passed(self, high_watermarks: dict[int, int]) -> bool:
-        return all(self._reached[p] >= end for p, end in high_watermarks.items())
+    def _end(self, partition: int) -> int:
+        return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), REQUEST_TIMEOUT_S)[1])
 
     def _consume(self, timeout_s: float) -> list[Message]:
         records = []

@@ -25,6 +25,8 @@ def reader(bootstrap: str) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "fetch.queue.backoff.ms": 10,
+            # The end of a partition is told by an empty answer: half a second late by default.
+            "fetch.wait.max.ms": 10,
             "isolation.level": "read_committed",
         }
     )
