@@ -1,0 +1,102 @@
+"""The coordinator's API, its problems as errors of the suite."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx2
+import orjson
+
+from stoculus.cli.connections import settings
+from stoculus.errors import InvalidRequest, NotFound, ServiceUnavailable, StoculusError, Transient
+
+_TIMEOUT: Final = httpx2.Timeout(60, connect=5)
+_RECONNECT_S: Final = 1.0
+_RECONNECTS: Final = 60
+
+
+def path_of(backtest_id: str) -> str:
+    """A backtest's path below `/v1/backtests`."""
+    return "/" + quote(backtest_id, safe="")
+
+
+class Coordinator:
+    """The coordinator at a URL. Raises what its problem+json says; ServiceUnavailable where it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http = httpx2.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
+
+    def ask(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> dict[str, Any]:
+        """The JSON that a request is answered with; `path` is below `/v1/backtests`."""
+        try:
+            response = self._http.request(method, f"/v1/backtests{path}", json=body, params=params)
+        except httpx2.TransportError as error:
+            raise self._away(error) from error
+        if response.is_error:
+            raise _problem(response.status_code, response.content)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def snapshots(self, backtest_id: str) -> Iterator[dict[str, Any]]:
+        """The backtest as it is, and at each change, without end. A lost connection is made again for a minute."""
+        yield self.ask("GET", path_of(backtest_id))
+        failures = 0
+        while True:
+            try:
+                for snapshot in self._events(backtest_id):
+                    failures = 0
+                    yield snapshot
+            except Transient:
+                if failures >= _RECONNECTS:
+                    raise
+            failures += 1
+            time.sleep(_RECONNECT_S)
+
+    def _events(self, backtest_id: str) -> Iterator[dict[str, Any]]:
+        try:
+            with self._http.stream("GET", f"/v1/backtests{path_of(backtest_id)}/events") as response:
+                if response.is_error:
+                    raise _problem(response.status_code, response.read())
+                for event in httpx2.EventSource(response, max_event_size=None):
+                    if event.event == "state":
+                        yield orjson.loads(event.data)
+                    elif event.event == "deleted":
+                        raise NotFound(event.data, remedy="`stoculus backtest list` lists those there are.")
+        except httpx2.TransportError as error:
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> ServiceUnavailable:
+        return ServiceUnavailable(
+            f"The coordinator at {self._url} does not answer: {error}",
+            remedy="Start it: `make local-up`. Or set STOCULUS_COORDINATOR_URL.",
+        )
+
+
+def connect() -> Coordinator:
+    """The coordinator of the settings."""
+    return Coordinator(settings().coordinator_url)
+
+
+def _problem(status: int, body: bytes) -> StoculusError:
+    try:
+        told = orjson.loads(body)
+        code, message = told["type"].rpartition(":")[2], told["detail"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return InvalidRequest(
+            f"Something that is no coordinator answered with {status}: {body[:200]!r}",
+            remedy="Check STOCULUS_COORDINATOR_URL.",
+        )
+    kind = _kinds(StoculusError).get(code) or (ServiceUnavailable if status >= 500 else InvalidRequest)
+    more = [f"{other.get('field', '')}: {other.get('detail', '')}" for other in told.get("errors", [])[1:]]
+    detail = "\n".join([*more, f"request id {told.get('request_id', '')}"])
+    return kind(message, remedy=told.get("remedy", ""), field=told.get("field"), detail=detail)
+
+
+def _kinds(base: type[StoculusError]) -> dict[str, type[StoculusError]]:
+    """Every leaf of the tree by its code."""
+    found = {base("").code: base}
+    for kind in base.__subclasses__():
+        found |= _kinds(kind)
+    return found
