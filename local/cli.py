@@ -3,57 +3,47 @@
 import os
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from local.stack import Stack
-from stoculus.errors import StackFailed
+from stoculus.cli.output import print_table
 from stoculus.settings import LocalSettings
+
+_PORTS = (name for name in LocalSettings.model_fields if name.endswith("_port"))
+_SETTINGS = ", ".join(f"STOCULUS_{name.upper()} ({LocalSettings.model_fields[name].default})" for name in _PORTS)
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The whole stack on this machine: broker, registry, simulator, service, coordinator.",
-    epilog="State and logs are in STOCULUS_VAR_DIR (var). Ports: "
-    + ", ".join(
-        f"STOCULUS_{name.upper()} ({field.default})"
-        for name, field in LocalSettings.model_fields.items()
-        if name.endswith("_port")
-    ),
+    epilog=f"State and logs are in STOCULUS_VAR_DIR (var). Ports: {_SETTINGS}.",
+    pretty_exceptions_show_locals=False,
 )
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
 
 
 def _stack() -> Stack:
-    return Stack(LocalSettings.load(os.environ), os.environ, lambda line: _out.print(line, soft_wrap=True))
+    return Stack(LocalSettings.load(os.environ), os.environ, typer.echo)
 
 
 @app.command()
 def up() -> None:
     """Start what does not run; return when all is ready. Safe to run again."""
-    try:
-        _stack().up()
-    except StackFailed as error:
-        if error.detail:
-            _err.print(error.detail, style="dim", markup=False, soft_wrap=True)
-        raise
+    _stack().up()
 
 
 @app.command()
 def down() -> None:
     """Stop all; topics and schemas stay. Safe to run again."""
     _stack().down()
-    _out.print("The local stack is down.")
+    typer.echo("The local stack is down.")
 
 
 @app.command()
 def status() -> None:
     """Show each program; exit code 0 when all is ready, else 1."""
     programs = _stack().status()
-    table = Table("program", "port", "pid", "state", "log")
+    rows = []
     for each in programs:
-        state = "[green]ready" if each.ready else "[yellow]not ready" if each.pid else "[red]stopped"
-        table.add_row(each.name, str(each.port), str(each.pid or ""), state, os.path.relpath(each.log))
-    _out.print(table)
+        state = "ready" if each.ready else "not ready" if each.pid else "stopped"
+        rows.append((each.name, str(each.port), str(each.pid or ""), state, os.path.relpath(each.log)))
+    print_table(("program", ">port", ">pid", "state", "log"), rows)
     if not all(each.ready for each in programs):
         raise typer.Exit(1)

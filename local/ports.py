@@ -16,7 +16,7 @@ def require_free(port: int, name: str) -> None:
         except OSError as error:
             raise StackFailed(
                 f"Port {port} of {name} is in use by {_owner(port)}.",
-                remedy="Stop that program, or set another port: `stoculus local up --help` names the settings.",
+                remedy="Stop that program, or set another port: `stoculus local --help` names the settings.",
             ) from error
 
 
