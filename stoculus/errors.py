@@ -31,7 +31,8 @@
         ├── SchemaNotRegistered    the registry lacks a record schema, or has another
         ├── BrokerRefused          the broker rejects for good: authorization, size, policy
         ├── SettingsInvalid        a setting is unknown or wrong
-        └── StackFailed            the local stack could not start
+        ├── StackFailed            the local stack could not start
+        └── Defect                 a fault of the suite itself
 
 Catch `Transient` to retry, `StoculusError` to report.
 """
@@ -167,3 +168,6 @@ class SettingsInvalid(Terminal): ...
 
 
 class StackFailed(Terminal): ...
+
+
+class Defect(Terminal): ...

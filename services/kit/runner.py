@@ -1,5 +1,6 @@
 """Runs one task to its end, whatever dies: tries, waits out what is transient, records what is not."""
 
+import logging
 import threading
 from typing import Final
 
@@ -7,7 +8,9 @@ from services.kit.attempt import Attempt
 from services.kit.environment import Environment
 from services.kit.job import Job
 from services.kit.writer import QuarantinedRow
-from stoculus.errors import Fenced, StoculusError, Terminal, Transient, VendorBodyCut, VendorFault
+from stoculus.errors import Defect, Fenced, StoculusError, Terminal, Transient, VendorBodyCut, VendorFault
+
+log = logging.getLogger(__name__)
 
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
@@ -44,7 +47,13 @@ class TaskRunner:
                 self._faults += isinstance(error, VendorFault | VendorBodyCut)
                 self._wait(error, stop)
             except Terminal as error:
+                if failure is not None:
+                    log.error("%s failed, and that could not be recorded: %s", self._job.facts.task_id, error)
+                    return
                 failure = error, attempt.evidence
+            except Exception as error:
+                log.exception("%s met a defect", self._job.facts.task_id)
+                failure = Defect(f"A defect of Stoculus: {error!r}.", remedy="Please report it with the log."), []
 
     def _note_progress(self, records: int) -> None:
         self.waiting_for = None
