@@ -24,15 +24,20 @@ from stoculus.topics import quarantine
 
 
 class Attempt:
-    """`records` is how far the task has come, `evidence` what a failed attempt leaves for the quarantine."""
+    """Runs once. If it failed for good, `record_failure` ends the task."""
 
     def __init__(self, job: Job, environment: Environment, *, tolerate_cut: bool) -> None:
         self._job = job
         self._facts = job.facts
         self._env = environment
         self._read = partial(job.read, tolerate_cut=tolerate_cut)
-        self.records = 0
-        self.evidence: list[QuarantinedRow] = []
+        self._progress: Progress | None = None
+        self._evidence: list[QuarantinedRow] = []
+
+    @property
+    def records(self) -> int:
+        """How far the task has come."""
+        return self._progress.checkpoint.records if self._progress else 0
 
     def run(self, stop: threading.Event) -> None:
         """Go on from the checkpoint to the receipt, or until stopped. Raises what hinders it."""
@@ -59,8 +64,11 @@ class Attempt:
         finally:
             chunks.close()
 
-    def record_failure(self, error: StoculusError, evidence: list[QuarantinedRow]) -> None:
-        """End the task as failed, with what is committed so far; a higher attempt goes on from there."""
+    def record_failure(self, error: StoculusError) -> None:
+        """End the task as failed: what is committed stays, the rows at fault go to the quarantine.
+
+        A higher attempt goes on from there.
+        """
         facts, env = self._facts, self._env
         env.control_topics.ensure()
         with TransactionalWriter(env.bootstrap, facts.task_id) as writer:
@@ -68,7 +76,7 @@ class Attempt:
             checkpoint = read_checkpoint(env.bootstrap, facts.task_id)
             if _is_over(checkpoint, facts.attempt):
                 return
-            if evidence:
+            if self._evidence:
                 create_topics(env.admin, [quarantine(facts.task_id)], HISTORICAL_CONFIG)
             changes = {
                 "state": "failed",
@@ -76,7 +84,7 @@ class Attempt:
                 "failure": Failure(code=error.code, message=error.message, remedy=error.remedy),
                 "updated_at": env.now(),
             }
-            writer.commit(None, evidence, (checkpoint or self._new_checkpoint()).model_copy(update=changes))
+            writer.commit(None, self._evidence, (checkpoint or self._new_checkpoint()).model_copy(update=changes))
 
     def _chunks(self, checkpoint: Checkpoint | None, stop: threading.Event) -> Generator[ChunkFetch]:
         windows = self._facts.windows[_chunks_done(checkpoint) :]
@@ -108,7 +116,7 @@ class Attempt:
         writer: TransactionalWriter,
         stop: threading.Event,
     ) -> None:
-        progress = self._begin(checkpoint)
+        progress = self._progress = self._begin(checkpoint)
         resumed = checkpoint.chunk if checkpoint else None
         chunk_writer = ChunkWriter(self._job, self._env, writer, progress)
         chunk = first
@@ -117,13 +125,11 @@ class Attempt:
                 chunk_writer.write(chunk, resumed, stop)
             except (VendorAnswerMalformed, ColumnsMissing) as error:
                 answer = error.detail.encode()
-                self.evidence = [quarantined(answer, error.message, 1, chunk.window, self._facts.attempt)]
+                self._evidence = [quarantined(answer, error.message, 1, chunk.window, self._facts.attempt)]
                 raise
             except TooManyBadRows:
-                self.evidence = chunk_writer.evidence
+                self._evidence = chunk_writer.evidence
                 raise
-            finally:
-                self.records = progress.checkpoint.records
             chunk, resumed = next(chunks, None), None
         if not stop.is_set():
             self._complete(progress, writer)
@@ -138,7 +144,6 @@ class Attempt:
             "request": facts.request,
         }
         start = (rewind(checkpoint) if checkpoint else self._new_checkpoint()).model_copy(update=changes)
-        self.records = checkpoint.records if checkpoint else 0
         return Progress(start, facts.key)
 
     def _new_checkpoint(self) -> Checkpoint:
