@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from stoculus.errors import NoData, VendorAnswerMalformed, VendorBodyCut
 from theta_client.protocol import EVIDENCE_BYTES, plain_text
-from theta_client.table import BadRow, Block, Table
+from theta_client.table import BadRow, Block, Table, count_lines
 
 _LONGEST_LINE_BYTES = 65536
 
@@ -36,14 +36,14 @@ def read_blocks(
             block = table.block(data, line)
         elif tolerate_cut:
             cut = BadRow(line, data, "the body ends inside a row")
-            block = Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], line, len(data))
+            block = Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], len(data))
         else:
             raise VendorBodyCut(
                 f"The answer to {request} ends inside line {line}.",
                 remedy="It is asked for again; a terminal that always does so needs a restart.",
                 detail=data[:EVIDENCE_BYTES].decode("utf-8", "replace"),
             )
-        line = block.last_line + 1
+        line += count_lines(data)
         if block.batch.num_rows or block.bad_rows:
             empty = False
             yield block

@@ -1,19 +1,19 @@
 """CSV bytes of one answer to Arrow batches: columns by header name, bad rows set apart with line and cause."""
 
-import csv
-import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from stoculus.errors import ColumnsMissing
+from stoculus.errors import ColumnsMissing, VendorAnswerMalformed
 
-_SHOWN_CHARACTERS = 60
+_MOST_BAD_ROWS = 10_000  # a bad row costs about half a millisecond
+_SHOWN_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,30 @@ class BadRow:
 class Block:
     """Some rows of an answer, in its order.
 
-    `batch` has the columns asked for, `lines` the line of each of its rows, `bad_rows` what stood between them.
-    `last_line` is the last line of the block, rows or blank; `raw_bytes` its size as sent.
+    `batch` has the columns asked for, `lines` the line of each of its rows, `bad_rows` what stood between them;
+    `raw_bytes` is the size as sent.
     """
 
     batch: pa.RecordBatch
     lines: pa.Int64Array
     bad_rows: list[BadRow]
-    last_line: int
     raw_bytes: int
+
+    @property
+    def last_line(self) -> int:
+        """The line of the last row, good or bad; 0 where there is none."""
+        last_good = self.lines[-1].as_py() if len(self.lines) else None
+        return max(last_good or 0, self.bad_rows[-1].line if self.bad_rows else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     number: int
     raw: bytes
+
+
+class _Refused(Exception):
+    """Some line is no good row. The text says why, where there is only one line."""
 
 
 class Table:
@@ -63,115 +72,108 @@ class Table:
         self._columns = columns
         self._width = len(names)
         self._names = list(names)
-        self._convert = _convert_options(columns)
+        self._request = request
+        self._convert = pa.csv.ConvertOptions(
+            column_types=columns, include_columns=columns.names, null_values=[""], strings_can_be_null=True
+        )
         self._plain = pa.csv.ParseOptions(quote_char=False)
         self._quoted = pa.csv.ParseOptions()
 
     def block(self, data: bytes, first_line: int) -> Block:
         """The rows of whole lines; `first_line` is the line number of the first."""
-        line_count = _newlines(data)
-        batch = self._strict(data, line_count)
-        if batch is not None:
-            lines = pa.array(np.arange(first_line, first_line + line_count), pa.int64())
-            return Block(batch, lines, [], first_line + line_count - 1, len(data))
+        line_count = count_lines(data)
+        try:
+            batch = self._strict(data, line_count)
+        except _Refused:
+            return self._salvaged(data, first_line)
+        lines = pa.array(np.arange(first_line, first_line + line_count), pa.int64())
+        return Block(batch, lines, [], len(data))
+
+    def _salvaged(self, data: bytes, first_line: int) -> Block:
         numbered = (_Line(number, raw) for number, raw in enumerate(data.split(b"\n")[:-1], first_line))
         rows = [line for line in numbered if line.raw.strip(b"\r")]
         bad_rows: list[BadRow] = []
-        batches = list(self._salvage(rows, bad_rows))
-        bad = {row.line for row in bad_rows}
-        table = pa.Table.from_batches(batches, self._columns).combine_chunks()
-        whole = table.to_batches()[0] if batches else pa.RecordBatch.from_pylist([], self._columns)
-        lines = pa.array([line.number for line in rows if line.number not in bad], pa.int64())
-        return Block(whole, lines, bad_rows, first_line + line_count - 1, len(data))
+        good = pa.Table.from_batches(self._good_runs(rows, bad_rows), self._columns)
+        bad_lines = {row.line for row in bad_rows}
+        lines = pa.array([line.number for line in rows if line.number not in bad_lines], pa.int64())
+        return Block(_one_batch(good), lines, bad_rows, len(data))
 
-    def _salvage(self, rows: list[_Line], bad_rows: list[BadRow]) -> Iterator[pa.RecordBatch]:
+    def _good_runs(self, rows: list[_Line], bad_rows: list[BadRow]) -> Iterator[pa.RecordBatch]:
         """Halve down to the lines that the same parser refuses alone: what is accepted depends on no neighbour."""
         if not rows:
             return
-        batch = self._strict(b"".join(line.raw + b"\n" for line in rows), len(rows))
-        if batch is not None:
-            yield batch
-        elif len(rows) == 1:
-            raw = rows[0].raw.removesuffix(b"\r")
-            bad_rows.append(BadRow(rows[0].number, raw, self._cause(raw)))
-        else:
-            middle = len(rows) // 2
-            yield from self._salvage(rows[:middle], bad_rows)
-            yield from self._salvage(rows[middle:], bad_rows)
+        try:
+            yield self._strict(b"".join(line.raw + b"\n" for line in rows), len(rows))
+        except _Refused as refused:
+            if len(rows) == 1:
+                self._add(bad_rows, BadRow(rows[0].number, rows[0].raw.removesuffix(b"\r"), str(refused)))
+            else:
+                middle = len(rows) // 2
+                yield from self._good_runs(rows[:middle], bad_rows)
+                yield from self._good_runs(rows[middle:], bad_rows)
 
-    def _strict(self, data: bytes, line_count: int) -> pa.RecordBatch | None:
+    def _add(self, bad_rows: list[BadRow], bad: BadRow) -> None:
+        bad_rows.append(bad)
+        if len(bad_rows) > _MOST_BAD_ROWS:
+            first = bad_rows[0]
+            raise VendorAnswerMalformed(
+                f"The answer to {self._request} has too many rows that cannot be read, first line {first.line}:"
+                f" {first.cause}.",
+                remedy="The vendor changed its format: the suite needs an update.",
+                detail=first.raw.decode("utf-8", "replace"),
+            )
+
+    def _strict(self, data: bytes, line_count: int) -> pa.RecordBatch:
         """The batch, if each line is a row and each row is good."""
         if not data.isascii() and not _is_utf8(data):
-            return None
+            raise _Refused("not UTF-8")
         quoted = b'"' in data
         # A quote that does not close swallows lines: fewer rows than lines. Behind the last line it swallows this:
         guard = b"," * (self._width - 1) + b"\n" if quoted else b""
         try:
-            batch = self._read(data + guard if quoted else data, quoted, self._convert)
-        except pa.ArrowInvalid:
-            return None
+            batch = self._read(data + guard if quoted else data, quoted)
+        except pa.ArrowInvalid as error:
+            open_quote = data.count(b'"') % 2
+            raise _Refused("a quote that does not close" if open_quote else self._cause(f"{error}")) from error
         if batch.num_rows != line_count + bool(quoted):
-            return None
+            raise _Refused("a quote that does not close" if quoted else "a line end inside the row")
         batch = batch.slice(0, line_count)
-        if not self._is_sound(batch):
-            return None
+        self._check_values(batch)
         return pa.RecordBatch.from_arrays(batch.columns, schema=self._columns)
 
-    def _read(self, data: bytes, quoted: bool, convert: pa.csv.ConvertOptions) -> pa.RecordBatch:
+    def _read(self, data: bytes, quoted: bool) -> pa.RecordBatch:
         table = pa.csv.read_csv(
             cast(IO[bytes], pa.BufferReader(data)),
             read_options=pa.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=self._names),
             parse_options=self._quoted if quoted else self._plain,
-            convert_options=convert,
+            convert_options=self._convert,
         )
-        batches = table.combine_chunks().to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
+        return _one_batch(table)
 
-    def _is_sound(self, batch: pa.RecordBatch) -> bool:
+    def _check_values(self, batch: pa.RecordBatch) -> None:
         for field, column in zip(self._columns, batch.columns, strict=True):
             if column.null_count and not field.nullable:
-                return False
+                raise _Refused(f"{field.name} is empty")
             if pa.types.is_floating(field.type) and pc.all(pc.is_finite(column)).as_py() is False:
-                return False
-        return True
+                raise _Refused(f"{field.name} is not finite")
 
-    def _cause(self, raw: bytes) -> str:
-        """Why a line is refused, in words."""
-        if not _is_utf8(raw):
-            return "not UTF-8"
-        if b"\r" in raw:
-            return "a carriage return inside the row"
-        try:
-            cells = next(csv.reader([raw.decode()], strict=True))
-        except csv.Error as error:
-            return f"quotes: {error}"
-        if len(cells) != self._width:
-            return f"{len(cells)} columns where the header has {self._width}"
-        for field in self._columns:
-            cause = self._cell_cause(field, raw)
-            if cause:
-                cell = cells[self._names.index(field.name)]
-                return f"{field.name} {cause}: {cell[:_SHOWN_CHARACTERS]!r}"
-        return "not a row"
-
-    def _cell_cause(self, field: "pa.Field[Any]", raw: bytes) -> str:
-        try:
-            column = self._read(raw + b"\n", True, _convert_options(pa.schema([field]))).column(0)
-        except pa.ArrowInvalid:
-            return f"is no {field.type}"
-        value = column[0].as_py()
-        if value is None and not field.nullable:
-            return "is empty"
-        return "is not finite" if isinstance(value, float) and not math.isfinite(value) else ""
+    def _cause(self, said: str) -> str:
+        """What pyarrow said, with the column's name for its number, and shorter."""
+        width = re.search(r"Expected \d+ columns, got (\d+)", said)
+        if width:
+            return f"{width[1]} columns where the header has {self._width}"
+        cell = re.search(r"In CSV column #(\d+): .*CSV conversion error to (.*)", said, re.DOTALL)
+        text = f"{self._names[int(cell[1])]}: {cell[2]}" if cell else said
+        return text[:_SHOWN_CHARACTERS]
 
 
-def _convert_options(columns: pa.Schema) -> pa.csv.ConvertOptions:
-    return pa.csv.ConvertOptions(
-        column_types=columns, include_columns=columns.names, null_values=[""], strings_can_be_null=True
-    )
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
 
 
-def _newlines(data: bytes) -> int:
+def count_lines(data: bytes) -> int:
+    """The line ends in the data."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 

@@ -82,8 +82,10 @@ class Transport:
                 remedy="A hung terminal needs a restart; a queue of long requests needs a longer time-out.",
             ) from error
         except httpx2.TransportError as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise lost(f"{what} ({cause}).", remedy="Start the terminal, or correct its address.") from error
+            raise lost(
+                f"{what} ({type(error).__name__}: {error}).",
+                remedy="Start the terminal, or correct its address; see the terminal's log if it runs.",
+            ) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoculus.errors import ColumnsMissing
+from stoculus.errors import ColumnsMissing, VendorAnswerMalformed
 from tests.unit.theta_client.conftest import QUOTE
 from theta_client.table import Table
 
@@ -50,7 +50,7 @@ def test_an_empty_field_is_null_where_the_column_may_be_null() -> None:
 def test_blank_lines_are_no_rows_but_count_as_lines() -> None:
     block = table().block(b"\r\n" + GOOD + b"\r\n\n\r\n" + GOOD + b"\r\n\r\n", 2)
     assert block.lines.to_pylist() == [3, 6]
-    assert block.last_line == 7
+    assert block.last_line == 6
     assert block.bad_rows == []
     assert table().block(b"\n\r\n", 9).batch.num_rows == 0
 
@@ -61,20 +61,23 @@ def test_blank_lines_are_no_rows_but_count_as_lines() -> None:
         (b"2024-01-02T09:30:00,17,181.92,181.94", "4 columns where the header has 5"),
         (GOOD + b",y", "6 columns where the header has 5"),
         (b"   ", "1 columns where the header has 5"),
-        (b"2024-01-02T09:30:00,,181.92,181.94,x", "bid_size is empty: ''"),
-        (b",17,181.92,181.94,x", "timestamp is empty: ''"),
-        (b"2024-01-02T09:30:00,17,NaN,181.94,x", "bid is not finite: 'NaN'"),
-        (b"2024-01-02T09:30:00,17,181.92,-inf,x", "ask is not finite: '-inf'"),
-        (b"2024-01-02T09:30:00,17,1e400,181.94,x", "bid is not finite: '1e400'"),
-        (b"2024-01-02T09:30:00,1.5,181.92,181.94,x", "bid_size is no int64: '1.5'"),
-        (b"2024-01-02T09:30:00,99999999999999999999,1,1,x", "bid_size is no int64: '99999999999999999999'"),
-        (b"2024-02-30T09:30:00,17,181.92,181.94,x", "timestamp is no timestamp[us]: '2024-02-30T09:30:00'"),
-        (b"2024-01-02T09:30:00Z,17,181.92,181.94,x", "timestamp is no timestamp[us]: '2024-01-02T09:30:00Z'"),
+        (b"2024-01-02T09:30:00,,181.92,181.94,x", "bid_size is empty"),
+        (b",17,181.92,181.94,x", "timestamp is empty"),
+        (b"2024-01-02T09:30:00,17,NaN,181.94,x", "bid is not finite"),
+        (b"2024-01-02T09:30:00,17,181.92,-inf,x", "ask is not finite"),
+        (b"2024-01-02T09:30:00,17,1e400,181.94,x", "bid is not finite"),
+        (b"2024-01-02T09:30:00,1.5,181.92,181.94,x", "bid_size: int64: invalid value '1.5'"),
+        (b"2024-01-02T09:30:00,99999999999999999999,1,1,x", "bid_size: int64: invalid value '99999999999999999999'"),
+        (b"2024-02-30T09:30:00,17,181.92,181.94,x", "timestamp: timestamp[us]: invalid value '2024-02-30T09:30:00'"),
+        (
+            b"2024-01-02T09:30:00Z,17,181.92,181.94,x",
+            "timestamp: timestamp[us]: expected no zone offset in '2024-01-02T09:30:00Z'",
+        ),
         (b"2024-01-02T09:30:00,17,181.92,181.94,\xff", "not UTF-8"),
-        (b'2024-01-02T09:30:00,17,181.92,181.94,"x', "quotes: unexpected end of data"),
-        (b'"2024-01-02T09:30:00,17,181.92,181.94,x', "quotes: unexpected end of data"),
-        (b'2024-01-02T09:30:00,"17"",181.92,181.94,x', "quotes: "),
-        (GOOD + b"\r" + GOOD, "a carriage return inside the row"),
+        (b'2024-01-02T09:30:00,17,181.92,181.94,"x', "a quote that does not close"),
+        (b'"2024-01-02T09:30:00,17,181.92,181.94,x', "a quote that does not close"),
+        (b'2024-01-02T09:30:00,"17"",181.92,181.94,x', ""),
+        (GOOD + b"\r" + GOOD, "a line end inside the row"),
     ],
 )
 def test_a_bad_row_is_set_apart_with_line_and_cause_and_the_others_survive(row: bytes, cause: str) -> None:
@@ -150,3 +153,10 @@ def decimal_of(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         return Decimal(int(text, 16))
+
+
+def test_a_block_of_another_format_is_refused_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("theta_client.table._MOST_BAD_ROWS", 5)
+    assert len(table().block(b"x\n" * 5, 2).bad_rows) == 5
+    with pytest.raises(VendorAnswerMalformed, match=r"too many rows .* first line 2: 1 columns"):
+        table().block(b"x\n" * 6, 2)
