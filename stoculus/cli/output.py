@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from stoculus.errors import StoculusError
+
+_ENOUGH_COLUMNS: Final = 10_000
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -19,20 +21,19 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-    """Print a table; columns whose name starts with `>` are numbers, to the right. Not cut where it is no terminal."""
+    """Print a table, each row on one line; columns whose name starts with `>` are numbers, to the right."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
-    if not console.is_terminal:
-        console.width = max(console.measure(table).maximum, 80)
-    console.print(table)
+    # Names that are folded cannot be copied: the terminal breaks lines that are too long.
+    Console(highlight=False, width=_ENOUGH_COLUMNS).print(table, soft_wrap=True)
 
 
 def print_error(error: StoculusError) -> None:

@@ -46,7 +46,7 @@ def _lines(snapshots: Iterable[Snapshot], console: Console) -> Iterator[Snapshot
             step = (task["state"], task["waiting"], int(records / (expected * _LINE_EVERY_RECORDS)) if expected else 0)
             if said.get(task["topic"]) != step:
                 said[task["topic"]] = step
-                about = "" if task["state"] == "completed" else f" of about {expected:,}"
+                about = f" of about {expected:,}" if expected > records else ""
                 console.print(f"{task['topic']}: {_state(task)}, {records:,} records{about}", soft_wrap=True)
         yield snapshot
 
