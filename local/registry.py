@@ -38,7 +38,7 @@ def registry(var: Path, jar: Path, environment: Mapping[str, str], port: int = 8
         command=(JAVA, *JVM, *(f"-D{name}={value}" for name, value in settings.items()), "-jar", str(jar)),
         environment=environment,
         ports=(port,),
-        ready=lambda: http_ok(f"{url(port)}/subjects"),
+        ready=lambda: http_ok(port, "/apis/ccompat/v7/subjects"),
     )
 
 

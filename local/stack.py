@@ -73,18 +73,18 @@ class Stack:
         return [
             broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
             registry(self._var, artifacts.registry, foreign, at.registry_port),
-            self._python("simulator", "simulator", at.sim_port),
-            self._python("historical-stock", "services.historical_stock", at.historical_stock_port),
-            self._python("coordinator", "coordinator", at.coordinator_port),
+            self._python("simulator", "simulator", at.sim_port, "/__clock"),
+            self._python("historical-stock", "services.historical_stock", at.historical_stock_port, "/readyz"),
+            self._python("coordinator", "coordinator", at.coordinator_port, "/readyz"),
         ]
 
-    def _python(self, name: str, module: str, port: int) -> Program:
+    def _python(self, name: str, module: str, port: int, ready_path: str) -> Program:
         return Program(
             name=name,
             command=(sys.executable, "-m", module),
             environment=self._program_environment(),
             ports=(port,),
-            ready=lambda: http_ok(f"http://127.0.0.1:{port}/readyz"),
+            ready=lambda: http_ok(port, ready_path),
         )
 
     def _program_environment(self) -> dict[str, str]:

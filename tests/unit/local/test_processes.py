@@ -25,7 +25,7 @@ def program() -> Program:
         command=(sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"),
         environment=os.environ,
         ports=(port,),
-        ready=lambda: http_ok(f"http://127.0.0.1:{port}/"),
+        ready=lambda: http_ok(port, "/"),
     )
 
 
