@@ -67,9 +67,11 @@ def _last_in(consumer: Consumer, topic: str, start: int, stop: int) -> int | Non
     while True:
         for message in consumer.consume(1000, 0.02):
             error, offset = message.error(), message.offset()
-            if error is None and offset is not None and offset < stop:
-                last = offset
-            elif error is None or error.code() == KafkaError._PARTITION_EOF:
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                if not error.retriable():
+                    raise broker_error(KafkaException(error), f"reading the end of {topic}")
+            # Right after a commit the end that can be read may lie before it: the marker is written a moment later.
+            elif (offset or 0) >= stop:
                 return last
-            elif not error.retriable():
-                raise broker_error(KafkaException(error), f"reading the end of {topic}")
+            elif error is None:
+                last = offset

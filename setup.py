@@ -1,0 +1,5 @@
+"""What pyproject.toml cannot say yet without a warning: the optional C extension."""
+
+from setuptools import Extension, setup
+
+setup(ext_modules=[Extension("stoculus.kafka._enqueue", ["stoculus/kafka/_enqueue.c"], optional=True)])
