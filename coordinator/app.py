@@ -26,7 +26,7 @@ from coordinator.janitor import Janitor
 from coordinator.metrics import BacktestMetrics
 from coordinator.progress import Changes, Progress, Record, Tail
 from services.kit.app import create_app
-from stoculus import topics
+from stoculus import calendar, topics
 from stoculus.errors import StoculusError
 from stoculus.settings import CoordinatorSettings
 
@@ -90,6 +90,8 @@ class Coordinator:
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Work as long as the app is served."""
         loop = asyncio.get_running_loop()
+        # The calendar takes most of a second to load: not in the first request.
+        await asyncio.to_thread(calendar.is_trading_day, calendar.FIRST_DAY)
         tails = [self.checkpoint_tail, self.manifest_tail]
         threads = [tail.start(loop) for tail in tails]
         work = asyncio.create_task(self.dispatcher.run())

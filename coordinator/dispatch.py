@@ -19,13 +19,13 @@ from coordinator.broker import Broker
 from coordinator.historical import HistoricalService
 from coordinator.progress import Changes, Progress
 from stoculus.errors import ServiceUnavailable, StoculusError
-from stoculus.tasks import StockTask
+from stoculus.tasks import StockTask, TaskStatus
 
 PERIOD_S: Final = 0.5
 RESTLESS_S: Final = 0.1
 """The period while something stops: whoever paused or deleted waits for it."""
-GRACE_S: Final = 1.0
-"""How long a task that was just given to the service is not given again: its checkpoint may be on its way."""
+GRACE_S: Final = 2.0
+"""How long a task that the service had is not given to it again: the checkpoint of its end may be on its way."""
 REFUSED_S: Final = 5.0
 TOPICS_AT_ONCE: Final = 100
 POSTS_AT_ONCE: Final = 8
@@ -124,6 +124,8 @@ class Dispatcher:
             # What was given to the service while it answered may be missing in its answer.
             self._progress.held = held | {t: s for t, s in self._progress.held.items() if t in self._posted}
             self._progress.service_trouble = None
+            for status in held.values():
+                self._hold_back(status)
         except StoculusError as error:
             self._progress.service_trouble = str(error)
             raise
@@ -174,19 +176,22 @@ class Dispatcher:
         async with self._posts:
             if self._progress.service_trouble or not self._is_still_wanted(task):
                 return
-            key = (task.task_id, task.attempt)
             try:
                 self._progress.held[task.task_id] = await self._historical.start(task)
                 self._posted.add(task.task_id)
-                self._not_before[key] = self._monotonic() + GRACE_S
+                self._hold_back(self._progress.held[task.task_id])
                 self._progress.refused.pop(task.task_id, None)
             except ServiceUnavailable as error:
                 self._progress.service_trouble = str(error)
                 self._note(error)
             except StoculusError as error:
-                self._not_before[key] = self._monotonic() + REFUSED_S
+                self._not_before[task.task_id, task.attempt] = self._monotonic() + REFUSED_S
                 self._progress.refused[task.task_id] = str(error)
                 self._note(error)
+
+    def _hold_back(self, status: TaskStatus) -> None:
+        if status.state != "stopping":
+            self._not_before[status.task_id, status.attempt] = self._monotonic() + GRACE_S
 
     def _is_still_wanted(self, task: StockTask) -> bool:
         backtest = self._backtests.row(task.backtest_id)

@@ -126,9 +126,8 @@ class Tail:
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         reader = CompactedLog(self._bootstrap, self._topic, list(range(admin.CONTROL_TOPICS[self._topic][0])))
         try:
-            behind = reader.high_watermarks()
             self._error = None
-            self._hand_over(loop, list(reader.read_past(behind, POLL_S)))
+            self._hand_over(loop, list(reader.read_past_ends(POLL_S)))
             self._caught_up = True
             loop.call_soon_threadsafe(self._take, [])
             while not self._stop.is_set():
