@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 UNITS_PER_DOLLAR = 10_000
+# Text columns are Arrow string arrays; their stubs know less than the functions take.
+Text = Any
+_SMALL = 10_000
 _TIME_WIDTH = len("2024-01-02T09:30:00.000")
 
 
@@ -51,12 +56,11 @@ _PRICES: dict[Cell, Callable[[int], str]] = {
     Cell.QUOTE_PRICE: _quote_price,
     Cell.BAR_PRICE: _bar_price,
     Cell.VWAP: _vwap,
-    Cell.INTEGER: str,
 }
 
 
-def spell(cell: Cell, values: Any, *, json: bool, quoted: bool, trimmed: bool, suffix: str = "") -> pa.Array:
-    """The column as text; `suffix` ends each cell (the line end, in the last column)."""
+def spell(cell: Cell, values: Any, *, json: bool, quoted: bool, trimmed: bool, suffix: str = "") -> Text:
+    """The column as text; `suffix` ends each cell (the line end, in the last column). A constant may be a scalar."""
     if cell is Cell.TIME:
         text = _times(values, trimmed=json or trimmed)
         return _wrap(text, '"', '"' + suffix) if json else _wrap(text, "", suffix)
@@ -64,32 +68,52 @@ def spell(cell: Cell, values: Any, *, json: bool, quoted: bool, trimmed: bool, s
         return _wrap(pa.array(values, pa.string()), "", suffix)
     if cell is Cell.TEXT:
         return _texts(values, mark='"' if json or quoted else "", missing="null" if json else "", suffix=suffix)
-    if cell is Cell.INTEGER and not suffix:
-        return pc.cast(pa.array(values), pa.string())
+    if cell is Cell.INTEGER:
+        return _integers(np.asarray(values), suffix)
     return _by_dictionary(values, _PRICES[cell], suffix)
 
 
-def _by_dictionary(values: Any, spelling: Callable[[int], str], suffix: str) -> pa.Array:
+def _integers(values: NDArray[Any], suffix: str) -> Text:
+    low, high = int(values.min()), int(values.max())
+    if low == high and len(values) > 1:
+        return pa.scalar(f"{low}{suffix}")
+    if low >= 0 and high < _SMALL:
+        return _small_integers(suffix).take(pa.array(values))
+    return _wrap(pc.cast(pa.array(values), pa.string()), "", suffix)
+
+
+@lru_cache(maxsize=4)
+def _small_integers(suffix: str) -> Text:
+    return pa.array([f"{number}{suffix}" for number in range(_SMALL)])
+
+
+def _by_dictionary(values: Any, spelling: Callable[[int], str], suffix: str) -> Text:
     # A day has few different prices: each is spelled once.
     encoded = pa.array(values).dictionary_encode()
     words = pa.array([spelling(value) + suffix for value in encoded.dictionary.to_pylist()], pa.string())
     return words.take(encoded.indices)
 
 
-def _times(values: np.ndarray[Any, np.dtype[np.datetime64]], *, trimmed: bool) -> pa.Array:
-    text = pc.cast(pa.array(values, pa.timestamp("ms")), pa.string())
+def _times(values: NDArray[np.datetime64], *, trimmed: bool) -> Text:
+    text: Text = pc.cast(pa.array(values, pa.timestamp("ms")), pa.string())
     letters = np.frombuffer(text.buffers()[2], np.uint8, count=len(values) * _TIME_WIDTH).copy()
     letters.reshape(len(values), _TIME_WIDTH)[:, 10] = ord("T")
-    text = pa.StringArray.from_buffers(len(values), text.buffers()[1], pa.py_buffer(letters))
+    text = pa.StringArray.from_buffers(len(values), text.buffers()[1], pa.py_buffer(letters.data))
     return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".") if trimmed else text
 
 
-def _texts(values: Sequence[str | None], *, mark: str, missing: str, suffix: str) -> pa.Array:
+def _texts(values: Sequence[str | None], *, mark: str, missing: str, suffix: str) -> Text:
     words = [missing if value is None else mark + value + mark for value in values]
     return pa.array([word + suffix for word in words], pa.string())
 
 
-def _wrap(text: pa.Array, before: str, after: str) -> pa.Array:
+def _wrap(text: Text, before: str, after: str) -> Text:
     if not before and not after:
         return text
-    return pc.binary_join_element_wise(pa.scalar(before), text, pa.scalar(after), "")
+    return join([pa.scalar(before), text, pa.scalar(after)], "")
+
+
+def join(cells: Sequence[Text], separator: str) -> Text:
+    """The cells of each row in one text."""
+    function: Any = pc.binary_join_element_wise
+    return function(*cells, separator)

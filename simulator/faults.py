@@ -75,7 +75,7 @@ class Instead(_Model):
 
 
 class Row(_Model):
-    """A row is damaged: a cell goes or comes, a cell becomes `NaN`, is not UTF-8, or its last digit changes (`revised`).
+    """A row is damaged: a cell goes or comes, becomes `NaN`, is not UTF-8, or its last digit changes (`revised`).
 
     `out_of_order`: the row and the last row change places. `column` is the last one unless named.
     """

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from simulator.cells import Cell, spell
+from simulator.cells import Cell, Text, join, spell
 
 Format = Literal["csv", "json", "ndjson", "html"]
 Columns = tuple[tuple[str, Cell], ...]
 Block = Sequence[Any]
+Bytes = bytes | memoryview
 BLOCK_ROWS = 65_536
 
 MEDIA_TYPES: dict[Format, str] = {
@@ -51,7 +51,7 @@ def tail(form: Format) -> bytes:
     return {"csv": b"\r\n", "json": b"\n\t]\n}\n\n", "ndjson": b"", "html": b"</table>\n"}[form]
 
 
-def render(form: Format, columns: Columns, block: Block, dialect: Dialect) -> bytes:
+def render(form: Format, columns: Columns, block: Block, dialect: Dialect) -> memoryview:
     """The rows of a block. JSON rows begin with a comma, the first too: see `document`."""
     csv = form == "csv"
     cells = [
@@ -65,11 +65,10 @@ def render(form: Format, columns: Columns, block: Block, dialect: Dialect) -> by
         )
         for number, ((_, cell), values) in enumerate(zip(columns, block, strict=True))
     ]
-    rows = pc.binary_join_element_wise(*cells, ",") if csv else _with_literals(form, columns, cells)
-    return _letters(rows)
+    return _letters(join(cells, ",") if csv else _with_literals(form, columns, cells))
 
 
-def _with_literals(form: Format, columns: Columns, cells: list[pa.Array]) -> pa.Array:
+def _with_literals(form: Format, columns: Columns, cells: list[Text]) -> Text:
     names = [name for name, _ in columns]
     if form == "html":
         before = ["<tr><td>"] + ["</td><td>"] * (len(names) - 1)
@@ -79,17 +78,17 @@ def _with_literals(form: Format, columns: Columns, cells: list[pa.Array]) -> pa.
         before = [(first if n == 0 else ",") + f'"{name}":' for n, name in enumerate(names)]
         end = "}" if form == "json" else "}\n"
     parts = [part for literal, cell in zip(before, cells, strict=True) for part in (pa.scalar(literal), cell)]
-    return pc.binary_join_element_wise(*parts, pa.scalar(end), "")
+    return join([*parts, pa.scalar(end)], "")
 
 
-def _letters(rows: pa.Array) -> bytes:
+def _letters(rows: Text) -> memoryview:
     # The rows of a string array lie one behind the other in its data buffer: that is the body.
     _, offsets, letters = rows.buffers()
     ends = memoryview(offsets).cast("i")
-    return bytes(memoryview(letters)[ends[rows.offset] : ends[rows.offset + len(rows)]])
+    return memoryview(letters)[ends[rows.offset] : ends[rows.offset + len(rows)]]
 
 
-def document(form: Format, columns: Columns, runs: Iterable[bytes]) -> Iterator[bytes]:
+def document(form: Format, columns: Columns, runs: Iterable[memoryview]) -> Iterator[Bytes]:
     """Head, runs of rendered rows, tail."""
     yield head(form, columns)
     for number, run in enumerate(runs):

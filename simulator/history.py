@@ -42,9 +42,9 @@ class HistoryEndpoint:
     def __init__(self, source: Source, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self._rendered: ByteCache[Any, list[bytes]] = ByteCache(_CACHE_BYTES, lambda runs: sum(map(len, runs)))
+        self._rendered: ByteCache[Any, list[memoryview]] = ByteCache(_CACHE_BYTES, lambda runs: sum(map(len, runs)))
 
-    def runs(self, request: History, dialect: Dialect) -> Iterator[bytes]:
+    def runs(self, request: History, dialect: Dialect) -> Iterator[memoryview]:
         """Rendered rows, a block at a time; nothing where there is no row."""
         now = self._clock.now()
         if request.kind == "eod":
@@ -61,7 +61,7 @@ class HistoryEndpoint:
                 end_ms = min(request.end_ms, int((_wall(now) - np.datetime64(day)) / np.timedelta64(1, "ms")))
                 yield from self._day(replace(request, start=day, end=day, end_ms=end_ms), dialect)
 
-    def _whole_day(self, request: History, dialect: Dialect) -> Iterator[bytes]:
+    def _whole_day(self, request: History, dialect: Dialect) -> Iterator[memoryview]:
         key = (request, dialect)
         held = self._rendered.get(key)
         if held is None:
@@ -73,7 +73,7 @@ class HistoryEndpoint:
         else:
             yield from held
 
-    def _day(self, request: History, dialect: Dialect) -> Iterator[bytes]:
+    def _day(self, request: History, dialect: Dialect) -> Iterator[memoryview]:
         rows = self._rows(request)
         for first in range(0, rows.length, BLOCK_ROWS):
             block = rows.block(slice(first, first + BLOCK_ROWS))

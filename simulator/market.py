@@ -92,7 +92,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Eod:
-    """A day's report. Times are milliseconds since that day's midnight; quote as the columns of Quotes after the time."""
+    """A day's report. Times are milliseconds since its midnight; quote as the columns of Quotes after the time."""
 
     created_ms: int
     last_trade_ms: int

@@ -22,14 +22,15 @@ class _Protocol(HttpToolsProtocol):
 
 
 def serve(settings: SimulatorSettings, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT, SIGTERM or `/v3/terminal/shutdown`; `on_ready` gets the base URL. Port 0: the system's choice."""
+    """Serve until SIGINT, SIGTERM or `/v3/terminal/shutdown`; `on_ready` gets the base URL. Port 0: a free one."""
     listener = socket.create_server((settings.host, settings.sim_port), backlog=512)
     host, port = listener.getsockname()[:2]
     server = uvicorn.Server(_config(settings, lambda: setattr(server, "should_exit", True)))
 
     async def run() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():
+        # uvicorn has no event for this.
+        while not server.started and not serving.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         if server.started:
             on_ready(f"http://{host}:{port}")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, get_args
 
 from anyio import to_thread
@@ -11,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from simulator.damage import damage_column, damage_row
 from simulator.faults import AnotherLogin, Column, Fault, Faults, Instead, Row, Status
-from simulator.formats import MEDIA_TYPES, Dialect, document, render
+from simulator.formats import MEDIA_TYPES, Bytes, Dialect, document, render
 from simulator.history import COLUMNS, HistoryEndpoint
 from simulator.parameters import HistoryKind, Query, history, output_format, refuse_v2_names
 from simulator.reference import Reference
@@ -49,7 +50,7 @@ class Terminal:
         self._limited_by_tier = limited_by_tier
         self._shut_down = shut_down
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         transport = scope["extensions"]["simulator.transport"]
         query = QueryParams(scope["query_string"])
         version, _, path = scope["path"].lstrip("/").partition("/")
@@ -101,7 +102,7 @@ class Terminal:
             body = iter((damage_row(whole, fault) if isinstance(fault, Row) else damage_column(whole, fault),))
         return Answer(200, media_type, body)
 
-    def _history(self, path: str, query: Query) -> Iterator[bytes]:
+    def _history(self, path: str, query: Query) -> Iterator[Bytes]:
         request = history(_HISTORY[path], query)
         self._account.check_path(path)
         if self._limited_by_tier:
@@ -110,9 +111,9 @@ class Terminal:
         first = next(runs, None)
         if first is None:
             raise no_data()
-        return document(request.format, COLUMNS[request.kind], _chain(first, runs))
+        return document(request.format, COLUMNS[request.kind], chain([first], runs))
 
-    def _rows(self, path: str, query: Query) -> Iterator[bytes]:
+    def _rows(self, path: str, query: Query) -> Iterator[Bytes]:
         endpoint = self._reference.endpoints.get(path)
         if endpoint is None:
             raise Refusal(404)
@@ -122,11 +123,6 @@ class Terminal:
         if not block or not len(block[0]):
             raise no_data()
         return document(form, columns, iter((render(form, columns, block, self.dialect),)))
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _wrong_door(version: str, method: str) -> Refusal:

@@ -10,6 +10,7 @@ from anyio import to_thread
 from starlette.types import Send
 
 from simulator.faults import Cut, Fault, Reset, Silent, Slow, Stall, TruncateChunked
+from simulator.formats import Bytes
 
 SERVER = b"Jetty(12.0.14)"
 CHUNK_BYTES = 256 * 1024
@@ -24,7 +25,7 @@ class Answer:
 
     status: int
     media_type: str
-    body: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    body: Iterator[Bytes] = field(default_factory=lambda: iter(()))
 
     @classmethod
     def text(cls, status: int, text: str, media_type: str = "text/plain") -> "Answer":
@@ -62,7 +63,7 @@ def _head(answer: Answer, length: int | None) -> dict[str, object]:
     return {"type": "http.response.start", "status": answer.status, "headers": headers}
 
 
-async def _pieces(body: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _pieces(body: Iterator[Bytes]) -> AsyncIterator[Bytes]:
     """The runs of the body; the next one is made while the one before is sent."""
     making = asyncio.create_task(to_thread.run_sync(next, body, None))
     try:
@@ -73,7 +74,7 @@ async def _pieces(body: Iterator[bytes]) -> AsyncIterator[bytes]:
         making.cancel()
 
 
-async def _first(pieces: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes] | None]:
+async def _first(pieces: AsyncIterator[Bytes]) -> tuple[bytes, AsyncIterator[Bytes] | None]:
     """The body's beginning, and the rest where there is more than a small body."""
     first = bytearray()
     async for piece in pieces:
@@ -83,17 +84,17 @@ async def _first(pieces: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[byt
     return bytes(first), None
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes] | None) -> AsyncIterator[bytes]:
+async def _chained(first: bytes, rest: AsyncIterator[Bytes] | None) -> AsyncIterator[Bytes]:
     for start in range(0, len(first), CHUNK_BYTES):
         yield first[start : start + CHUNK_BYTES]
     if rest is not None:
         async for run in rest:
             view = memoryview(run)
             for start in range(0, len(run), CHUNK_BYTES):
-                yield view[start : start + CHUNK_BYTES]  # type: ignore[misc] -- the transport takes any buffer
+                yield view[start : start + CHUNK_BYTES]
 
 
-async def _limited(pieces: AsyncIterator[bytes], fault: Cut | Reset | TruncateChunked) -> AsyncIterator[bytes]:
+async def _limited(pieces: AsyncIterator[Bytes], fault: Cut | Reset | TruncateChunked) -> AsyncIterator[Bytes]:
     left = fault.after_bytes
     async for piece in pieces:
         yield piece[:left]
@@ -102,7 +103,7 @@ async def _limited(pieces: AsyncIterator[bytes], fault: Cut | Reset | TruncateCh
             return
 
 
-async def _paced(pieces: AsyncIterator[bytes], fault: Fault | None) -> AsyncIterator[bytes]:
+async def _paced(pieces: AsyncIterator[Bytes], fault: Fault | None) -> AsyncIterator[Bytes]:
     sent = 0
     async for piece in pieces:
         if isinstance(fault, Slow):
@@ -127,7 +128,8 @@ async def _be_silent(send: Send, answer: Answer, fault: Silent, transport: async
 
 
 async def _flushed(transport: asyncio.Transport) -> None:
-    while transport.get_write_buffer_size() and not transport.is_closing():
+    # The transport tells its protocol, not us, when it has sent all.
+    while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 

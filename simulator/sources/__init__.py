@@ -10,7 +10,7 @@ Kind = Literal["trade", "quote"]
 
 
 class Source(Protocol):
-    """Stock rows of whole days. None: nothing is held for that day. Prices in 1/10000 dollar, times in ms of the day."""
+    """Stock rows of whole days; None where nothing is held. Prices in 1/10000 dollar, times in ms of the day."""
 
     limited_by_tier: bool
 

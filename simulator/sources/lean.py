@@ -1,6 +1,8 @@
 """LEAN's stock files to columns: one zip, one CSV without header (`market-data/README.md`, `as-vendor.md`)."""
 
+from dataclasses import replace
 from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from zipfile import ZipFile
@@ -62,7 +64,7 @@ def tick_trades(path: Path) -> Trades:
 
 
 def tick_quotes(path: Path) -> Quotes:
-    """A bid row and the ask row after it, of the same millisecond, are one quote; a side without partner is left out."""
+    """A bid row and the ask row after it (same millisecond) are one quote; a side without partner is left out."""
     table = _read(
         path,
         "ms",
@@ -103,11 +105,7 @@ def bar_file(path: Path) -> Bars:
 def counted_by_volume(bars: Bars) -> Bars:
     """The bars with count and vwap of a recording's bars."""
     turnover, total = np.cumsum(bars.close * bars.volume), np.cumsum(bars.volume)
-    return Bars(
-        *bars.columns()[:6],
-        count=(bars.volume > 0).astype(np.int64),
-        vwap=turnover // np.maximum(total, 1),
-    )
+    return replace(bars, count=(bars.volume > 0).astype(np.int64), vwap=turnover // np.maximum(total, 1))
 
 
 def quote_bar_file(path: Path, length_ms: int) -> Quotes:
@@ -131,11 +129,9 @@ def quote_bar_file(path: Path, length_ms: int) -> Quotes:
 def daily_file(path: Path) -> dict[date, Eod]:
     """Daily bars as end-of-day reports by day."""
     table = _read(path, "open", "high", "low", "close", "volume", first={"day": pa.string()})
-    days = [datetime.strptime(text[:8], "%Y%m%d").date() for text in table["day"].to_pylist()]  # noqa: DTZ007 -- a day
-    rows = zip(*(table[name].to_pylist() for name in ("open", "high", "low", "close", "volume")), strict=True)
     return {
-        day: Eod(_CREATED_MS, _LAST_TRADE_MS, *row, count=0)  # noqa: B026 -- five prices and sizes, in order
-        for day, row in zip(days, rows, strict=True)
+        datetime.strptime(row.pop("day")[:8], "%Y%m%d").date(): Eod(_CREATED_MS, _LAST_TRADE_MS, count=0, **row)  # noqa: DTZ007
+        for row in table.to_pylist()
     }
 
 
@@ -144,18 +140,21 @@ def _read(path: Path, *integers: str, first: dict[str, pa.DataType] | None = Non
     with ZipFile(path) as archive:
         content = archive.read(archive.namelist()[0])
     return csv.read_csv(
-        pa.py_buffer(content),
+        BytesIO(content),
         read_options=csv.ReadOptions(column_names=list(types)),
         convert_options=csv.ConvertOptions(column_types=types),
     )
 
 
 def _ints(table: pa.Table, name: str) -> Ints:
-    return table[name].fill_null(0).to_numpy()
+    column: Any = table[name]
+    ints: Ints = column.fill_null(0).to_numpy()
+    return ints
 
 
 def _mapped(table: pa.Table, name: str, code: Any) -> Ints:
     """A text column as the vendor's codes: each different text is looked up once."""
-    texts = table[name].combine_chunks().dictionary_encode()
+    texts: Any = table[name].combine_chunks().dictionary_encode()
     codes = np.array([code(text) for text in texts.dictionary.to_pylist()], np.int16)
-    return codes[texts.indices.to_numpy()]
+    mapped: Ints = codes[texts.indices.to_numpy()]
+    return mapped

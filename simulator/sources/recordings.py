@@ -1,14 +1,15 @@
 """Recorded stock data in LEAN's folder layout, answered by the rules of `market-data/as-vendor.md`.
 
-`<root>/equity/usa/{tick,second,minute}/<ticker>/<yyyymmdd>_{trade,quote}.zip` and `<root>/equity/usa/daily/<ticker>.zip`.
+Below `<root>/equity/usa`: `{tick,second,minute}/<ticker>/<yyyymmdd>_{trade,quote}.zip` and `daily/<ticker>.zip`.
 Nothing is made up: what no file holds is None. (Options will be a module beside this one, over `<root>/option`.)
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, cast
 
 from simulator.caching import ByteCache
 from simulator.market import (
@@ -93,9 +94,7 @@ class Recordings:
         quotes = self.quotes(symbol, day)
         for resolution, length_ms in LENGTH_MS.items():
             if quotes is None:
-                quotes = self._read(
-                    lambda path, ms=length_ms: quote_bar_file(path, ms), resolution, symbol, day, "quote"
-                )
+                quotes = self._read(partial(quote_bar_file, length_ms=length_ms), resolution, symbol, day, "quote")
         return None if quotes is None else quotes_on_grid(quotes, grid)
 
     def eod(self, symbol: str, start: date, end: date) -> Sequence[tuple[date, Eod]]:
@@ -113,7 +112,8 @@ class Recordings:
         path = self._files.get((folder, symbol, day, kind))
         if path is None:
             return None
-        return self._held.get_or(path, lambda: parse(path))  # type: ignore[return-value] -- one path has one parser
+        # One path has one parser.
+        return cast(T, self._held.get_or(path, lambda: parse(path)))
 
 
 def _intraday_files(stocks: Path) -> dict[tuple[str, str, date, str], Path]:

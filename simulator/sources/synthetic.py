@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -37,7 +38,7 @@ from stoculus.calendar import LAST_DAY, is_trading_day, session_close, trading_d
 
 FIRST_DAY: Final = date(2012, 6, 1)
 _HOUR_MS = 3_600_000
-_PRE_MARKET_MS, _OPEN_MS = 4 * _HOUR_MS, 34_200_000
+_PRE_MARKET_MS, _OPEN_MS, _CLOSE_MS = 4 * _HOUR_MS, 34_200_000, 16 * _HOUR_MS
 _POST_MARKET_MS = 4 * _HOUR_MS
 _REPORT_MS = 17 * _HOUR_MS + 15 * 60_000
 _EXTENDED_SHARE = 0.03
@@ -56,7 +57,7 @@ _SPREAD_CENTS = np.repeat(np.array([1, 2, 3, 5], np.int32), [180, 50, 20, 6])
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """Three spans of a trading day: first ms, length, share of the rows."""
+    """The spans of a trading day: first ms, length, share of the rows. Half days have no post-market."""
 
     spans: tuple[tuple[int, int, float], ...]
 
@@ -65,13 +66,11 @@ class _Day:
         close = _ms(session_close(day))
         if symbol in LOAD:
             return cls(((_OPEN_MS, close - _OPEN_MS, 1.0),))
-        return cls(
-            (
-                (_PRE_MARKET_MS, _OPEN_MS - _PRE_MARKET_MS, _EXTENDED_SHARE),
-                (_OPEN_MS, close - _OPEN_MS, 1 - 2 * _EXTENDED_SHARE),
-                (close, _POST_MARKET_MS, _EXTENDED_SHARE),
-            )
-        )
+        before = (_PRE_MARKET_MS, _OPEN_MS - _PRE_MARKET_MS, _EXTENDED_SHARE)
+        if close < _CLOSE_MS:  # so that the bars after an early close are zeros, as the vendor's are
+            return cls((before, (_OPEN_MS, close - _OPEN_MS, 1 - _EXTENDED_SHARE)))
+        regular = (_OPEN_MS, close - _OPEN_MS, 1 - 2 * _EXTENDED_SHARE)
+        return cls((before, regular, (close, _POST_MARKET_MS, _EXTENDED_SHARE)))
 
     @property
     def first_ms(self) -> int:
@@ -90,8 +89,8 @@ class Synthetic:
     def symbols(self) -> Sequence[str]:
         return SYMBOLS
 
-    def dates(self, symbol: str, kind: Kind) -> Sequence[date]:
-        return trading_days(FIRST_DAY, LAST_DAY) if symbol in RATES else []
+    def dates(self, symbol: str, kind: Kind) -> Sequence[date]:  # noqa: ARG002 -- each day has both
+        return _all_days() if symbol in RATES else []
 
     def _has(self, symbol: str, day: date) -> bool:
         return symbol in RATES and day >= FIRST_DAY and is_trading_day(day)
@@ -121,13 +120,18 @@ class Synthetic:
 
     def eod(self, symbol: str, start: date, end: date) -> Sequence[tuple[date, Eod]]:
         days = trading_days(max(start, FIRST_DAY), end) if symbol in RATES and end >= FIRST_DAY else []
-        return [(day, self._reports.get_or((symbol, day), lambda day=day: self._report(symbol, day))) for day in days]
+        return [(day, self._reports.get_or((symbol, day), partial(self._report, symbol, day))) for day in days]
 
     def _report(self, symbol: str, day: date) -> Eod:
         created_ms = _REPORT_MS + int(_random(symbol, day, "report").integers(500, 180_000))
         trades, quotes = self.trades(symbol, day), self._quotes(symbol, day)
         assert trades is not None  # noqa: S101 -- the caller asks for days that have trades
         return _report(trades.window(0, created_ms), quotes.window(0, created_ms), created_ms)
+
+
+@cache
+def _all_days() -> list[date]:
+    return trading_days(FIRST_DAY, LAST_DAY)
 
 
 def _ms(at: time) -> int:
@@ -177,7 +181,8 @@ def _mid_cents(random: np.random.Generator, symbol: str, day: date, rows: int) -
     first, last = math.log(_level(symbol, day.toordinal())), math.log(_level(symbol, day.toordinal() + 1))
     walk = np.cumsum(random.standard_normal(rows, np.float32), dtype=np.float64) * (0.012 / math.sqrt(rows))
     bridge = walk + np.linspace(first, last - float(walk[-1]), rows)
-    return np.rint(np.exp(bridge) * 100).astype(np.int32)
+    cents: Ints = np.rint(np.exp(bridge) * 100).astype(np.int32)
+    return cents
 
 
 def _quotes(symbol: str, day: date) -> Quotes:
@@ -241,7 +246,8 @@ def _sequences(random: np.random.Generator, times: Ints) -> Ints:
     order = np.arange(len(times), dtype=np.int64)
     pairs = np.flatnonzero(times[:-1:2] == times[1::2]) * 2
     order[pairs], order[pairs + 1] = pairs + 1, pairs
-    return int(random.integers(1_000, 90_000)) + 7 * order
+    sequences: Ints = int(random.integers(1_000, 90_000)) + 7 * order
+    return sequences
 
 
 def _report(trades: Trades, quotes: Quotes, created_ms: int) -> Eod:
