@@ -75,7 +75,7 @@ class Supervisor:
         process = self._process(name)
         return process.pid if process else None
 
-    def start(self, program: Program, timeout_s: float = 60) -> bool:
+    def start(self, program: Program, timeout_s: float = 120) -> bool:
         """Return when the program is ready; False when it was already running with the same settings.
 
         Raises StackFailed when a port is taken, and when the program ends or is not ready in time.

@@ -1,0 +1,47 @@
+"""`stoculus local`, as far as nothing has to run for it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from local.cli import app
+from stoculus.errors import SettingsInvalid
+from tests.conftest import free_ports
+
+PORTS = ("KAFKA", "KAFKA_CONTROLLER", "REGISTRY", "SIM", "HISTORICAL_STOCK", "COORDINATOR")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    return {"STOCULUS_VAR_DIR": str(tmp_path)} | {f"STOCULUS_{name}_PORT": port for name, port in ports.items()}
+
+
+def test_the_status_of_a_stack_that_is_down_lists_all_programs_and_exits_1(environment: dict[str, str]) -> None:
+    shown = CliRunner().invoke(app, ["status"], env=environment)
+    assert shown.exit_code == 1
+    for name, port in (
+        ("broker", "KAFKA"),
+        ("registry", "REGISTRY"),
+        ("simulator", "SIM"),
+        ("coordinator", "COORDINATOR"),
+    ):
+        (line,) = (line for line in shown.stdout.splitlines() if name in line and "stopped" in line)
+        assert environment[f"STOCULUS_{port}_PORT"] in line
+    assert "historical-stock" in shown.stdout
+
+
+def test_down_is_safe_where_nothing_runs(environment: dict[str, str]) -> None:
+    assert CliRunner().invoke(app, ["down"], env=environment).exit_code == 0
+
+
+def test_a_misspelt_setting_is_refused(environment: dict[str, str]) -> None:
+    shown = CliRunner().invoke(app, ["status"], env=environment | {"STOCULUS_KAFKAPORT": "1"})
+    assert isinstance(shown.exception, SettingsInvalid)
+
+
+def test_the_help_names_the_ports() -> None:
+    shown = CliRunner().invoke(app, ["--help"])
+    for name in PORTS:
+        assert f"STOCULUS_{name}_PORT" in shown.stdout
