@@ -98,9 +98,16 @@ def _cut(chunks: Iterable[bytes], block_bytes: int, request: str) -> Iterator[by
                 raise _malformed("a line without end", bytes(buffer[:EVIDENCE_BYTES]), request)
             if not end:
                 break
-            yield bytes(buffer[:end])
-            del buffer[:end]
+            yield _take(buffer, end)
     end = buffer.rfind(b"\n") + 1
-    for piece in (bytes(buffer[:end]), bytes(buffer[end:])):
-        if piece:
-            yield piece
+    if end:
+        yield _take(buffer, end)
+    if buffer:
+        yield bytes(buffer)
+
+
+def _take(buffer: bytearray, end: int) -> bytes:
+    with memoryview(buffer) as view:
+        taken = bytes(view[:end])
+    del buffer[:end]
+    return taken

@@ -65,9 +65,9 @@ class Table:
         missing = [name for name in columns.names if names.count(name) != 1]
         if missing:
             raise ColumnsMissing(
-                f"The answer to {request} lacks (or repeats) the columns {', '.join(missing)}.",
+                f"The answer to {request} lacks (or repeats) the columns {', '.join(missing)}:"
+                f" expected {','.join(columns.names)}; got {','.join(names)}.",
                 remedy="The vendor changed its format: the suite needs an update.",
-                detail=f"expected {','.join(columns.names)}; got {','.join(names)}",
             )
         self._columns = columns
         self._width = len(names)
@@ -81,22 +81,25 @@ class Table:
 
     def block(self, data: bytes, first_line: int) -> Block:
         """The rows of whole lines; `first_line` is the line number of the first."""
+        size_bytes = len(data)
+        if data.endswith((b"\n\n", b"\n\r\n")):  # so ends each answer of a live terminal
+            data = data[: data.find(b"\n", len(data.rstrip(b"\r\n"))) + 1]
         line_count = count_lines(data)
         try:
             batch = self._strict(data, line_count)
         except _Refused:
-            return self._salvaged(data, first_line)
+            return self._salvaged(data, first_line, size_bytes)
         lines = pa.array(np.arange(first_line, first_line + line_count), pa.int64())
-        return Block(batch, lines, [], len(data))
+        return Block(batch, lines, [], size_bytes)
 
-    def _salvaged(self, data: bytes, first_line: int) -> Block:
+    def _salvaged(self, data: bytes, first_line: int, size_bytes: int) -> Block:
         numbered = (_Line(number, raw) for number, raw in enumerate(data.split(b"\n")[:-1], first_line))
         rows = [line for line in numbered if line.raw.strip(b"\r")]
         bad_rows: list[BadRow] = []
         good = pa.Table.from_batches(self._good_runs(rows, bad_rows), self._columns)
         bad_lines = {row.line for row in bad_rows}
         lines = pa.array([line.number for line in rows if line.number not in bad_lines], pa.int64())
-        return Block(_one_batch(good), lines, bad_rows, len(data))
+        return Block(_one_batch(good), lines, bad_rows, size_bytes)
 
     def _good_runs(self, rows: list[_Line], bad_rows: list[BadRow]) -> Iterator[pa.RecordBatch]:
         """Halve down to the lines that the same parser refuses alone: what is accepted depends on no neighbour."""
@@ -104,13 +107,15 @@ class Table:
             return
         try:
             yield self._strict(b"".join(line.raw + b"\n" for line in rows), len(rows))
+            return
         except _Refused as refused:
-            if len(rows) == 1:
-                self._add(bad_rows, BadRow(rows[0].number, rows[0].raw.removesuffix(b"\r"), str(refused)))
-            else:
-                middle = len(rows) // 2
-                yield from self._good_runs(rows[:middle], bad_rows)
-                yield from self._good_runs(rows[middle:], bad_rows)
+            cause = str(refused)
+        if len(rows) == 1:
+            self._add(bad_rows, BadRow(rows[0].number, rows[0].raw.removesuffix(b"\r"), cause))
+        else:
+            middle = len(rows) // 2
+            yield from self._good_runs(rows[:middle], bad_rows)
+            yield from self._good_runs(rows[middle:], bad_rows)
 
     def _add(self, bad_rows: list[BadRow], bad: BadRow) -> None:
         bad_rows.append(bad)

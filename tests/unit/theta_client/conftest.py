@@ -144,6 +144,12 @@ def naps() -> Naps:
 
 @pytest.fixture
 def client(terminal: CannedTerminal, naps: Naps) -> Iterator[ThetaClient]:
+    with ThetaClient(terminal.url, "pro", sleep=naps, random=lambda: 0.5) as theta:
+        yield theta
+
+
+@pytest.fixture
+def impatient_client(terminal: CannedTerminal, naps: Naps) -> Iterator[ThetaClient]:
     with ThetaClient(terminal.url, "pro", idle_timeout_s=0.3, sleep=naps, random=lambda: 0.5) as theta:
         yield theta
 

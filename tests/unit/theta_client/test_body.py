@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, NoData, VendorAnswerMalformed, VendorBodyCut
@@ -19,6 +19,7 @@ def blocks(*chunks: bytes, block_bytes: int = 1 << 20, tolerate_cut: bool = Fals
     return read_blocks(chunks, QUOTE, "stock/history/quote AAPL", block_bytes=block_bytes, tolerate_cut=tolerate_cut)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(BODY)), max_size=20), st.integers(1, 3 * len(ROWS[0])))
 def test_the_network_does_not_decide_where_blocks_end(cuts: list[int], block_bytes: int) -> None:
     edges = [0, *sorted(cuts), len(BODY)]

@@ -69,8 +69,6 @@ def test_rows_come_in_the_vendors_order(
         (send(ROW_HEAD + HEADER), close),
         (send(ROW_HEAD + HEADER + rows(1)), reset),
         (send(CHUNK_HEAD + b"20\r\ntimestamp,"), close),
-        (hang,),
-        (send(ROW_HEAD + HEADER), hang),
         answer(429, b"busy"),
         answer(474, b"disconnected"),
         answer(571, b"starting"),
@@ -93,7 +91,7 @@ def test_a_fault_before_the_first_block_is_tried_again(
     assert len(naps.seconds) == 1
 
 
-@pytest.mark.parametrize(("fault", "error"), [(close, VendorBodyCut), (reset, VendorBodyCut), (hang, VendorSilent)])
+@pytest.mark.parametrize(("fault", "error"), [(close, VendorBodyCut), (reset, VendorBodyCut)])
 def test_a_fault_after_the_first_block_is_left_to_the_caller(
     client: ThetaClient,
     terminal: CannedTerminal,
@@ -107,6 +105,36 @@ def test_a_fault_after_the_first_block_is_left_to_the_caller(
     with pytest.raises(error):
         list(blocks)
     assert len(terminal.asked) == 1
+
+
+@pytest.mark.parametrize("silence", [(hang,), (send(ROW_HEAD + HEADER), hang)])
+def test_silence_before_the_first_block_is_tried_again(
+    impatient_client: ThetaClient,
+    terminal: CannedTerminal,
+    request_of_a_day: HistoryRequest,
+    silence: tuple[Step, ...],
+) -> None:
+    terminal.plays(silence, ok(HEADER + rows(1, 2)))
+    assert sizes(history(impatient_client, request_of_a_day)) == [1, 2]
+
+
+def test_lasting_silence_is_reported(
+    impatient_client: ThetaClient, terminal: CannedTerminal, request_of_a_day: HistoryRequest, naps: Naps
+) -> None:
+    terminal.plays((hang,))
+    with pytest.raises(VendorSilent, match="idle time-out"):
+        list(history(impatient_client, request_of_a_day))
+    assert len(naps.seconds) == 2
+
+
+def test_silence_after_the_first_block_is_left_to_the_caller(
+    impatient_client: ThetaClient, terminal: CannedTerminal, request_of_a_day: HistoryRequest
+) -> None:
+    terminal.plays((send(ROW_HEAD + HEADER + rows(*range(5))), hang))
+    blocks = history(impatient_client, request_of_a_day)
+    next(blocks)
+    with pytest.raises(VendorSilent):
+        list(blocks)
 
 
 def test_a_terminal_that_is_down_is_waited_for_and_then_reported(request_of_a_day: HistoryRequest, naps: Naps) -> None:

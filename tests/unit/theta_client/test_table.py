@@ -5,7 +5,7 @@ from io import StringIO
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, VendorAnswerMalformed
@@ -36,9 +36,9 @@ def test_columns_come_as_asked_whatever_their_place_and_extra_ones_are_left_out(
 
 
 def test_missing_and_repeated_columns_are_an_error_that_names_both_sides() -> None:
-    with pytest.raises(ColumnsMissing, match=r"lacks .*bid_size, ask\.") as missing:
+    with pytest.raises(ColumnsMissing, match=r"lacks .*bid_size, ask:") as missing:
         table(["timestamp", "bid", "ask", "ask"])
-    assert missing.value.detail == "expected timestamp,bid_size,bid,ask; got timestamp,bid,ask,ask"
+    assert "expected timestamp,bid_size,bid,ask; got timestamp,bid,ask,ask." in missing.value.message
 
 
 def test_an_empty_field_is_null_where_the_column_may_be_null() -> None:
@@ -126,6 +126,7 @@ rows = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(rows, max_size=12), st.sampled_from(["\n", "\r\n"]))
 def test_what_is_accepted_depends_on_no_neighbour_and_nothing_is_lost(lines: list[str], end: str) -> None:
     data = [(line + end).encode() for line in lines]
@@ -138,6 +139,7 @@ def test_what_is_accepted_depends_on_no_neighbour_and_nothing_is_lost(lines: lis
     assert all((number in seen) == bool(line.strip(b"\r\n")) for number, line in enumerate(data, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(rows, max_size=12))
 def test_accepted_values_are_what_a_csv_reader_and_decimal_say(lines: list[str]) -> None:
     block = table().block("".join(line + "\n" for line in lines).encode(), 2)

@@ -2,7 +2,7 @@ from datetime import date, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoculus.calendar import Session, session_hours, trading_days
@@ -57,6 +57,7 @@ def test_closed_days_only_give_no_window() -> None:
     assert plan_windows("trade", None, date(2024, 1, 13), date(2024, 1, 15), "regular") == []
 
 
+@settings(deadline=None)
 @given(days_of_history, st.integers(0, 800), kinds, st.sampled_from(["regular", "extended"]))
 def test_windows_hold_each_trading_day_once_in_order(
     start: date, span: int, what: tuple[Kind, str | None], session: Session
