@@ -35,10 +35,10 @@ def check(as_json: Json = False) -> None:
     from stoculus.records.catalog import record_types
 
     url = settings().registry_url
-    client = registry.connect(url)
     versions = released.load()
     unreleased = released.unreleased(versions)
-    ids = {record.name: _registered_id(client, record, url) for record in record_types()}
+    with registry.connect(url) as client:
+        ids = {record.name: _registered_id(client, record, url) for record in record_types()}
     rows = [
         {"record": name, "released": name not in unreleased, "registry_id": registered}
         for name, registered in ids.items()

@@ -36,7 +36,6 @@ class Decoder:
 
     def __init__(self, registry_url: str) -> None:
         self._url = registry_url
-        self._client = registry.connect(registry_url)
         self._writers: dict[bytes, _Writer] = {}
 
     def record_type(self, value: bytes) -> RecordType:
@@ -69,7 +68,8 @@ class Decoder:
     def _look_up(self, header: bytes) -> _Writer:
         try:
             schema_id = framing.schema_id(header)
-            found = self._client.get_schema(schema_id)
+            with registry.connect(self._url) as client:
+                found = client.get_schema(schema_id)
         except ValueError as error:
             raise SchemaNotRegistered(f"A value is not in the registry's format: {error}.", remedy=_REMEDY) from error
         except SchemaRegistryError as error:

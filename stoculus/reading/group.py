@@ -1,7 +1,7 @@
 """Consumer groups: any number of them read the same topics, each everything; members of one share its topics."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -21,7 +21,7 @@ def read_group(
     *,
     until_end: bool = False,
     limit: int | None = None,
-) -> Iterator[tuple[str, pa.RecordBatch]]:
+) -> Generator[tuple[str, pa.RecordBatch]]:
     """Join a group and yield topic and records as they come, from where the group stands (at first: the beginning).
 
     A batch counts as done when the next one is asked for: then its offsets are committed. What a member had in hand

@@ -1,0 +1,101 @@
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+
+from stoculus.errors import NotFound
+from stoculus.reading.decoding import Decoder
+from stoculus.reading.group import read_group
+
+
+@pytest.fixture
+def group() -> str:
+    return f"group-{uuid4().hex}"
+
+
+@pytest.fixture(scope="module")
+def two_topics(new_topic: Callable[[], Any], holed: Any) -> list[Any]:
+    return [new_topic().write(*holed.batches), new_topic().write(*holed.batches[:2])]
+
+
+def read_all(topics: list[Any], decoder: Decoder, group: str, **options: Any) -> dict[str, pa.Table]:
+    found: dict[str, list[pa.RecordBatch]] = {}
+    names = [topic.name for topic in topics]
+    for name, batch in read_group(topics[0].bootstrap, decoder, group, names, until_end=True, **options):
+        found.setdefault(name, []).append(batch)
+    return {name: pa.Table.from_batches(batches) for name, batches in found.items()}
+
+
+def test_each_group_gets_everything_in_order(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+    for name in (group, group + "-b"):
+        found = read_all(two_topics, decoder, name)
+        assert all(found[topic.name].equals(topic.committed) for topic in two_topics)
+
+
+def test_a_group_goes_on_where_it_stands(
+    new_topic: Callable[[], Any], holed: Any, decoder: Decoder, group: str
+) -> None:
+    topic = new_topic().write(holed.batches[0])
+    assert read_all([topic], decoder, group)[topic.name].num_rows == 100
+    assert read_all([topic], decoder, group) == {}
+
+    topic.write(holed.batches[1])
+
+    assert read_all([topic], decoder, group)[topic.name].equals(pa.Table.from_batches([holed.batches[1]]))
+
+
+def test_two_members_share_the_topics_and_miss_nothing(
+    new_topic: Callable[[], Any], holed: Any, decoder: Decoder, group: str
+) -> None:
+    topics = [new_topic().write(*holed.batches) for _ in range(4)]
+    names = [topic.name for topic in topics]
+    shares: list[dict[str, int]] = [{}, {}]
+    both_joined = threading.Barrier(2)
+
+    def member(share: dict[str, int]) -> None:
+        first = True
+        for name, batch in read_group(topics[0].bootstrap, decoder, group, names, limit=600):
+            share[name] = share.get(name, 0) + batch.num_rows
+            if first:
+                both_joined.wait(60)
+                first = False
+
+    members = [threading.Thread(target=member, args=(share,)) for share in shares]
+    for thread in members:
+        thread.start()
+    for thread in members:
+        thread.join(120)
+
+    read = {name: sum(share.get(name, 0) for share in shares) for name in names}
+    assert all(shares)
+    assert all(rows >= 300 for rows in read.values())
+
+
+def test_work_that_was_not_finished_is_handed_out_again(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+    topic = two_topics[0]
+    broken_off = read_group(topic.bootstrap, decoder, group, [topic.name], until_end=True)
+    _, in_hand = next(broken_off)
+    broken_off.close()
+
+    found = read_all([topic], decoder, group)[topic.name]
+
+    assert in_hand.num_rows
+    assert found.equals(topic.committed)
+
+
+def test_a_limit_commits_what_was_read_and_no_more(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+    topic = two_topics[0]
+
+    first = read_all([topic], decoder, group, limit=120)[topic.name]
+    rest = read_all([topic], decoder, group)[topic.name]
+
+    assert first.equals(topic.committed.slice(0, 120))
+    assert rest.equals(topic.committed.slice(120))
+
+
+def test_an_unknown_topic_is_named(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+    with pytest.raises(NotFound, match="stock-nope"):
+        list(read_group(two_topics[0].bootstrap, decoder, group, ["stock-nope"]))
