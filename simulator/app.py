@@ -26,9 +26,10 @@ def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> AS
     """
     source: Source = Recordings(settings.sim_recordings) if settings.sim_recordings else Synthetic()
     clock, faults, log = Clock(settings.sim_clock), Faults(), RequestLog()
+    slots = Slots(CONCURRENT[settings.sim_tier], settings.sim_queue_length)
     terminal = Terminal(
         account=Account(settings.sim_tier),
-        slots=Slots(CONCURRENT[settings.sim_tier], settings.sim_queue_length),
+        slots=slots,
         faults=faults,
         log=log,
         reference=Reference(source, clock),
@@ -36,7 +37,7 @@ def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> AS
         limited_by_tier=source.limited_by_tier,
         shut_down=shut_down,
     )
-    controls = control(terminal, faults, clock, log)
+    controls = control(terminal, slots, faults, clock, log)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         to_controls = scope["type"] != "http" or scope["path"].startswith("/__")

@@ -10,7 +10,7 @@ from simulator.server import serve
 from stoculus.errors import StoculusError
 from stoculus.settings import SimulatorSettings, Tier
 
-app = typer.Typer(help="A Theta Terminal without an account.", invoke_without_command=True)
+app = typer.Typer(help="A Theta Terminal without an account.", invoke_without_command=True, add_completion=False)
 
 
 @app.callback()

@@ -1,6 +1,5 @@
 """What a tester turns: faults, the clock, the dialect; and what was asked. Paths begin with `/__`."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from simulator.clock import Clock
 from simulator.faults import Faults, Rule, Script
 from simulator.formats import Dialect
 from simulator.requests import RequestLog
+from simulator.slots import Slots
 from simulator.terminal import Terminal
 
 
@@ -21,7 +21,7 @@ class ClockSetting(BaseModel):
     now: datetime | None
 
 
-def control(terminal: Terminal, faults: Faults, clock: Clock, log: RequestLog) -> FastAPI:
+def control(terminal: Terminal, slots: Slots, faults: Faults, clock: Clock, log: RequestLog) -> FastAPI:
     """The application behind `/__`; its pages are at `/__docs`."""
     app = FastAPI(title="Stoculus simulator", docs_url="/__docs", openapi_url="/__openapi.json", redoc_url=None)
 
@@ -48,16 +48,17 @@ def control(terminal: Terminal, faults: Faults, clock: Clock, log: RequestLog) -
 
     @app.get("/__requests")
     async def show_requests(path: str | None = None, symbol: str | None = None) -> dict[str, Any]:
-        return log.shown(path, symbol)
+        return {**log.shown(path, symbol), "peak_under_way": slots.peak_under_way}
 
     @app.delete("/__requests", status_code=204)
     async def clear_requests() -> None:
         log.clear()
+        slots.peak_under_way = 0
 
     @app.post("/__dialect")
-    async def set_dialect(dialect: Dialect) -> dict[str, Any]:
+    async def set_dialect(dialect: Dialect) -> Dialect:
         terminal.dialect = dialect
-        return asdict(dialect)
+        return dialect
 
     return app
 

@@ -5,10 +5,10 @@ code runs per row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
 
 from simulator.cells import Cell, Text, join, spell
 
@@ -26,9 +26,10 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(BaseModel):
     """What differs between builds of the terminal: quotes round text cells, zeros at the end of CSV times."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     quoted: bool = True
     trimmed_times: bool = False

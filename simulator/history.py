@@ -51,7 +51,7 @@ class HistoryEndpoint:
             reports = self._source.eod(request.symbol, request.start, min(request.end, now.date()))
             made = [(day, report) for day, report in reports if _instant(day, report.created_ms) <= _wall(now)]
             if made:
-                yield render(request.format, tables.EOD, _eod_block(made), dialect)
+                yield render(request.format, tables.EOD, eod_block(made), dialect)
             return
         for number in range((request.end - request.start).days + 1):
             day = request.start + timedelta(days=number)
@@ -133,7 +133,8 @@ def _instant(day: date, ms: int) -> np.datetime64:
     return np.datetime64(day, "ms") + np.timedelta64(ms, "ms")
 
 
-def _eod_block(reports: Sequence[tuple[date, Eod]]) -> Block:
+def eod_block(reports: Sequence[tuple[date, Eod]]) -> Block:
+    """Reports as the columns of the EOD table."""
     rows = [_eod_row(day, report) for day, report in reports]
     created, last_trade, *others = zip(*rows, strict=True)
     return [np.array(created), np.array(last_trade), *(list(column) for column in others)]

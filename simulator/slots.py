@@ -11,27 +11,20 @@ class Slots:
     """`cap` requests run, `queue_length` wait in order, the next gets 429."""
 
     def __init__(self, cap: int, queue_length: int) -> None:
-        self.cap = cap
-        self.queue_length = queue_length
-        self.waiting = 0
-        self.peak = 0
-        self._in_flight = 0
+        self._limit = cap + queue_length
         self._free = asyncio.Semaphore(cap)
+        self.under_way = 0
+        self.peak_under_way = 0
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
         """Hold a slot until the work ends, whether or not its client still listens."""
-        if self._free.locked() and self.waiting >= self.queue_length:
+        if self.under_way >= self._limit:
             raise Refusal(429)
-        self.waiting += 1
+        self.under_way += 1
+        self.peak_under_way = max(self.peak_under_way, self.under_way)
         try:
-            await self._free.acquire()
+            async with self._free:
+                yield
         finally:
-            self.waiting -= 1
-        self._in_flight += 1
-        self.peak = max(self.peak, self._in_flight)
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-            self._free.release()
+            self.under_way -= 1

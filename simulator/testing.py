@@ -6,10 +6,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from stoculus.errors import StackFailed
 
 _READY = "Simulator ready: "
-_START_S = 30
+_START_S = 60
+_END_S = 10
 
 
 @contextmanager
@@ -21,21 +25,16 @@ def running_simulator(**settings: Any) -> Iterator[str]:
     chosen = {"sim_port": 0, **settings}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
     environment |= {f"STOCULUS_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "simulator"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            yield _base_url(process)
-        finally:
-            process.terminate()
+    with TemporaryFile("w+") as errors:
+        command = [sys.executable, "-m", "simulator"]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
             try:
-                process.communicate(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+                yield _base_url(process, errors)
+            finally:
+                _end(process)
 
 
-def _base_url(process: subprocess.Popen[str]) -> str:
+def _base_url(process: subprocess.Popen[str], errors: IO[str]) -> str:
     watchdog = threading.Timer(_START_S, process.kill)
     watchdog.start()
     try:
@@ -43,6 +42,15 @@ def _base_url(process: subprocess.Popen[str]) -> str:
     finally:
         watchdog.cancel()
     if not line.startswith(_READY):
-        _, errors = process.communicate()
-        raise RuntimeError(f"The simulator did not start: {errors[-2000:]}")
+        process.wait()
+        errors.seek(0)
+        raise StackFailed(f"The simulator did not start: {errors.read()[-2000:]}")
     return line.removeprefix(_READY).strip()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()

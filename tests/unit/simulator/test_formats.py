@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 
 from simulator.cells import Cell
 from simulator.formats import Columns, Dialect, Format, document, render
+from simulator.history import eod_block
+from simulator.market import Eod
+from simulator.tables import EOD
 
 COLUMNS: Columns = (
     ("timestamp", Cell.TIME),
@@ -106,3 +111,29 @@ def test_every_value_survives_the_csv(rows: list[tuple[int, int, int]]) -> None:
     assert [
         (int(np.datetime64(at, "ms").astype("int64")), int(n), round(float(p) * 10_000)) for at, n, p in read
     ] == rows
+
+
+@pytest.mark.recordings
+def test_a_recorded_eod_body_is_spelled_as_the_vendor_spelled_it(theta_recorded: Path) -> None:
+    """But for line ends, which the recording's keeper normalised, and one row that has a zero too many."""
+    lines = (theta_recorded / "v3-csv/spy-chain-2026-05-15/theta_v3_stock_eod_spy.csv").read_text().split("\n")
+    rows = [line.split(",") for line in lines[1:] if line]
+
+    run = render("csv", EOD, eod_block([report_of(row) for row in rows]), Dialect())
+
+    ours = b"".join(document("csv", EOD, [run])).decode().split("\r\n")
+    different = [(mine, theirs) for mine, theirs in zip(ours, lines, strict=True) if mine != theirs]
+    [(mine, theirs)] = different
+    assert [float(cell) for cell in mine.split(",")[2:]] == [float(cell) for cell in theirs.split(",")[2:]]
+
+
+def report_of(row: list[str]) -> tuple[date, Eod]:
+    created, last_trade, *numbers = row
+    units = [round(float(cell) * 10_000) if "." in cell else int(cell) for cell in numbers]
+    day = date.fromisoformat(created[:10])
+    midnight = np.datetime64(day, "ms")
+    times = [int((np.datetime64(at, "ms") - midnight).astype("int64")) for at in (created, last_trade)]
+    bid_size, bid_exchange, bid, bid_condition, ask_size, ask_exchange, ask, ask_condition = units[6:]
+    quote = (bid_size, bid_exchange, bid, bid_condition, ask_size, ask_exchange, ask, ask_condition)
+    opening, high, low, close, volume, count = units[:6]
+    return day, Eod(*times, opening, high, low, close, volume, count, quote)
