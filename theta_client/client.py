@@ -27,13 +27,15 @@ __all__ = [
 
 Value = TypeVar("Value")
 _STATUS_TIMEOUT_S = 5.0
+_LIST_TIMEOUT_S = 10.0
 
 
 class ThetaClient:
     """The v3 REST API of the terminal at `url` (`http://127.0.0.1:25503`).
 
     `idle_timeout_s` is the longest silence; no request is limited in length. `sleep(seconds, aborted)` must return
-    early when `aborted` is set. Every method may raise the vendor errors of stoculus.errors, and Cancelled.
+    early when `aborted` is set. Every method may raise the vendor errors of stoculus.errors, and Cancelled. Lists and
+    calendar are asked for in a hurry: where the terminal is away or busy they fail within seconds.
     """
 
     def __init__(
@@ -85,11 +87,15 @@ class ThetaClient:
         while pending:
             part = pending.pop()
             read = partial(
-                read_blocks, columns=columns, request=str(part), block_bytes=block_bytes, first_line=line,
+                read_blocks,
+                columns=columns,
+                request=str(part),
+                block_bytes=block_bytes,
+                first_line=line,
                 tolerate_cut=tolerate_cut,
-            )  # fmt: skip
+            )
             try:
-                for block in self._fetch(part.path, part.params, str(part), read, aborted):
+                for block in self._account.fetch(partial(self._read, part, read, aborted), aborted):
                     line, answered = block.last_line + 1, True
                     yield block
             except LargeRequest:
@@ -101,6 +107,12 @@ class ThetaClient:
                 no_data = error
         if no_data is not None and not answered:
             raise no_data
+
+    def _read(
+        self, part: HistoryRequest, read: Callable[[Iterable[bytes]], Iterator[Block]], aborted: threading.Event
+    ) -> Iterator[Block]:
+        with self._answer(part.path, part.params, str(part), aborted) as answer:
+            yield from read(answer.chunks)
 
     def symbols(self, aborted: threading.Event | None = None) -> frozenset[str]:
         """All stock symbols the vendor knows, as it spells them (`stock/list/symbols`)."""
@@ -151,25 +163,14 @@ class ThetaClient:
     ) -> list[Value]:
         request = " ".join((path, *params.values()))
 
-        def attempt(chunks: Iterable[bytes]) -> Iterator[list[Value]]:
-            yield parse_list(b"".join(chunks), columns, read_row, request)
+        stop = aborted or threading.Event()
 
-        [values] = self._fetch(path, params, request, attempt, aborted or threading.Event())
+        def attempt() -> Iterator[list[Value]]:
+            with self._answer(path, params, request, stop, idle_timeout_s=_LIST_TIMEOUT_S) as answer:
+                yield parse_list(b"".join(answer.chunks), columns, read_row, request)
+
+        [values] = self._account.fetch(attempt, stop, hurried=True)
         return values
-
-    def _fetch(
-        self,
-        path: str,
-        params: dict[str, str],
-        request: str,
-        read: Callable[[Iterable[bytes]], Iterator[Value]],
-        aborted: threading.Event,
-    ) -> Iterator[Value]:
-        def attempt() -> Iterator[Value]:
-            with self._answer(path, params, request, aborted) as answer:
-                yield from read(answer.chunks)
-
-        return self._account.fetch(attempt, aborted)
 
     @contextmanager
     def _answer(

@@ -49,6 +49,12 @@ BUDGETS: Mapping[type[Transient], Budget] = {
     VendorFault: Budget(attempts=3, first_s=1, most_s=10),
 }
 
+# Somebody waits for the answer: better a 503 soon.
+HURRIED: Mapping[type[Transient], Budget] = dict.fromkeys(BUDGETS, Budget(attempts=2, first_s=0.25, most_s=1)) | {
+    VendorSilent: Budget(attempts=0, first_s=0, most_s=0)
+}
+_HURRIED_SLOT_S = 5.0
+
 
 class Account:
     """One Theta account, shared by all threads of a program.
@@ -80,16 +86,20 @@ class Account:
         """The tier as set, or as the last 403 named it."""
         return self._tier
 
-    def fetch(self, attempt: Callable[[], Iterator[Item]], aborted: threading.Event) -> Iterator[Item]:
+    def fetch(
+        self, attempt: Callable[[], Iterator[Item]], aborted: threading.Event, *, hurried: bool = False
+    ) -> Iterator[Item]:
         """The items of one request, under the account's concurrency.
 
         A Transient failure is tried again within its budget as long as no item was yielded, and raised afterwards.
+        A `hurried` request gives up within seconds.
         """
+        budgets = HURRIED if hurried else self._budgets
         spent: Counter[type[Transient]] = Counter()
         while True:
             yielded = False
             try:
-                with self._slot(aborted):
+                with self._slot(aborted, _HURRIED_SLOT_S if hurried else None):
                     for item in attempt():
                         yielded = True
                         yield item
@@ -97,7 +107,7 @@ class Account:
             except Transient as error:
                 if yielded:
                     raise
-                self._wait_out(error, spent, aborted)
+                self._wait_out(error, budgets[type(error)], spent, aborted)
             except TierTooLow as error:
                 self._learn(own_tier(error.detail))
                 raise
@@ -106,11 +116,15 @@ class Account:
                 raise
 
     @contextmanager
-    def _slot(self, aborted: threading.Event) -> Iterator[None]:
+    def _slot(self, aborted: threading.Event, longest_s: float | None) -> Iterator[None]:
         with self._changed:
+            waited_s = 0.0
             while self._under_way >= self._tier.concurrency:
                 self._raise_if(aborted)
+                if longest_s is not None and waited_s >= longest_s:
+                    raise VendorBusy(f"All {self._tier.concurrency} requests that the account may have are under way.")
                 self._changed.wait(_LOOK_UP_S)
+                waited_s += _LOOK_UP_S
             self._raise_if(aborted)
             self._under_way += 1
         try:
@@ -135,9 +149,10 @@ class Account:
         except StoculusError:  # a terminal that cannot say its status is not connected, whatever the reason
             return False
 
-    def _wait_out(self, error: Transient, spent: Counter[type[Transient]], aborted: threading.Event) -> None:
+    def _wait_out(
+        self, error: Transient, budget: Budget, spent: Counter[type[Transient]], aborted: threading.Event
+    ) -> None:
         cause = type(error)
-        budget = self._budgets[cause]
         while spent[cause] < budget.attempts:
             self._sleep(self._random() * budget.longest_wait_s(spent[cause]), aborted)
             self._raise_if(aborted)

@@ -148,6 +148,14 @@ def test_a_terminal_that_is_down_is_waited_for_and_then_reported(request_of_a_da
     assert len(naps.seconds) == 4
 
 
+def test_a_list_of_a_terminal_that_is_down_fails_soon(naps: Naps) -> None:
+    gone = CannedTerminal()
+    gone.close()
+    with ThetaClient(gone.url, "pro", sleep=naps) as client, pytest.raises(VendorUnreachable):
+        client.symbols()
+    assert len(naps.seconds) == 2
+
+
 def test_a_keep_alive_connection_that_died_is_replaced(
     client: ThetaClient, terminal: CannedTerminal, request_of_a_day: HistoryRequest
 ) -> None:

@@ -154,6 +154,20 @@ def test_a_slot_is_free_again_after_a_failure(naps: Naps) -> None:
     assert list(theta.fetch(attempts(7), ABORTED)) == [7]
 
 
+def test_a_hurried_request_gives_up_soon(naps: Naps, monkeypatch: pytest.MonkeyPatch) -> None:
+    theta = account(naps, tier=Tier.FREE)
+    with pytest.raises(VendorUnreachable):
+        list(theta.fetch(attempts(*[VendorUnreachable("down")] * 3), ABORTED, hurried=True))
+    assert naps.seconds == [0.125, 0.25]
+    with pytest.raises(VendorSilent):
+        list(theta.fetch(attempts(VendorSilent("hung")), ABORTED, hurried=True))
+    monkeypatch.setattr("theta_client.session._HURRIED_SLOT_S", 0.0)
+    first = theta.fetch(attempts(1), ABORTED)
+    next(first)
+    with pytest.raises(VendorBusy, match="All 1 requests"):
+        list(theta.fetch(attempts(2), ABORTED, hurried=True))
+
+
 def test_waiting_for_a_slot_ends_when_aborted(naps: Naps) -> None:
     theta = account(naps, tier=Tier.FREE)
     first = theta.fetch(attempts(1), ABORTED)
