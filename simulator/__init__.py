@@ -1,0 +1,16 @@
+"""A Theta Terminal without an account: the stock part of its REST API, `/v3/stock/...`, `/v3/calendar/...`, status.
+
+Run it with `stoculus simulator` or `python -m simulator`; in tests by `simulator.testing.running_simulator`.
+
+Rows come from a synthetic market (`sources/synthetic.py`, symbols in `sources/tickers.py`) or from recordings
+(`sources/recordings.py`). What a tester can turn is behind `/__`, described at `/__docs`:
+
+    POST /__faults     {"match": {"path": "stock/history/trade", "symbol": "AAPL", "date": "2024-01-03"},
+                        "times": 3, "after_requests": 0, "fault": {"kind": "status", "status": 429}}
+    GET, DELETE /__faults       the rules and how often each struck; DELETE ends them all
+    GET, POST /__clock          {"now": "2024-01-03T12:00:00"}: the clock goes on from there; null: the real time
+    GET, DELETE /__requests     what was asked (?path=&symbol=), counts, and the peak of requests under way
+    POST /__dialect             {"quoted": false, "trimmed_times": true}: spell as an older build
+
+The kinds of faults are the models in `faults.py`. Left out: snapshots, at-time, older JSON, FREE's rate limit.
+"""

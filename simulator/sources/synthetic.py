@@ -6,6 +6,7 @@ end-of-day report are computed from these ticks by the vendor's rules, so that a
 
 import hashlib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -27,7 +28,6 @@ from simulator.market import (
     Grid,
     Ints,
     Quotes,
-    Ticks,
     Trades,
     bars_of_trades,
     quotes_on_grid,
@@ -42,7 +42,7 @@ _PRE_MARKET_MS, _OPEN_MS, _CLOSE_MS = 4 * _HOUR_MS, 34_200_000, 16 * _HOUR_MS
 _POST_MARKET_MS = 4 * _HOUR_MS
 _REPORT_MS = 17 * _HOUR_MS + 15 * 60_000
 _EXTENDED_SHARE = 0.03
-_CACHE_BYTES = 512 * 1024 * 1024
+_CACHE_BYTES = 384 * 1024 * 1024
 
 # Drawn from by one random byte a row.
 _EXCHANGES = np.repeat(np.array([1, 7, 60, 65, 57, 3, 73, 63, 64, 68], np.int16), [60, 45, 40, 30, 30, 20, 11, 8, 7, 5])
@@ -83,8 +83,9 @@ class Synthetic:
     limited_by_tier = True
 
     def __init__(self) -> None:
-        self._ticks: ByteCache[tuple[str, str, date], Ticks] = ByteCache(_CACHE_BYTES, lambda ticks: ticks.bytes)
-        self._reports: ByteCache[tuple[str, date], Eod] = ByteCache(100_000, lambda _: 1)
+        self._held_quotes: ByteCache[tuple[str, date], Quotes] = ByteCache(_CACHE_BYTES, lambda ticks: ticks.bytes)
+        self._held_trades: ByteCache[tuple[str, date], Trades] = ByteCache(_CACHE_BYTES, lambda ticks: ticks.bytes)
+        self._held_reports: ByteCache[tuple[str, date], Eod] = ByteCache(100_000, lambda _: 1)
 
     def symbols(self) -> Sequence[str]:
         return SYMBOLS
@@ -92,41 +93,37 @@ class Synthetic:
     def dates(self, symbol: str, kind: Kind) -> Sequence[date]:  # noqa: ARG002 -- each day has both
         return _all_days() if symbol in RATES else []
 
-    def _has(self, symbol: str, day: date) -> bool:
-        return symbol in RATES and day >= FIRST_DAY and is_trading_day(day)
-
     def trades(self, symbol: str, day: date) -> Trades | None:
-        if not self._has(symbol, day):
-            return None
-        made = self._ticks.get_or(("trade", symbol, day), lambda: _trades(symbol, day, self._quotes(symbol, day)))
-        assert isinstance(made, Trades)  # noqa: S101 -- narrows what the cache holds
-        return made
+        return self._trades(symbol, day) if _is_held(symbol, day) else None
 
     def quotes(self, symbol: str, day: date) -> Quotes | None:
-        return self._quotes(symbol, day) if self._has(symbol, day) else None
-
-    def _quotes(self, symbol: str, day: date) -> Quotes:
-        made = self._ticks.get_or(("quote", symbol, day), lambda: _quotes(symbol, day))
-        assert isinstance(made, Quotes)  # noqa: S101 -- narrows what the cache holds
-        return made
+        return self._quotes(symbol, day) if _is_held(symbol, day) else None
 
     def bars(self, symbol: str, day: date, grid: Grid) -> Bars | None:
-        trades = self.trades(symbol, day)
-        return None if trades is None else bars_of_trades(trades, grid)
+        return bars_of_trades(self._trades(symbol, day), grid) if _is_held(symbol, day) else None
 
     def quotes_at(self, symbol: str, day: date, grid: Grid) -> Quotes | None:
-        quotes = self.quotes(symbol, day)
-        return None if quotes is None else quotes_on_grid(quotes, grid)
+        return quotes_on_grid(self._quotes(symbol, day), grid) if _is_held(symbol, day) else None
 
     def eod(self, symbol: str, start: date, end: date) -> Sequence[tuple[date, Eod]]:
-        days = trading_days(max(start, FIRST_DAY), end) if symbol in RATES and end >= FIRST_DAY else []
-        return [(day, self._reports.get_or((symbol, day), partial(self._report, symbol, day))) for day in days]
+        days = _all_days() if symbol in RATES else []
+        some = days[bisect_left(days, start) : bisect_right(days, end)]
+        return [(day, self._held_reports.get_or((symbol, day), partial(self._report, symbol, day))) for day in some]
+
+    def _quotes(self, symbol: str, day: date) -> Quotes:
+        return self._held_quotes.get_or((symbol, day), lambda: _quotes(symbol, day))
+
+    def _trades(self, symbol: str, day: date) -> Trades:
+        return self._held_trades.get_or((symbol, day), lambda: _trades(symbol, day, self._quotes(symbol, day)))
 
     def _report(self, symbol: str, day: date) -> Eod:
         created_ms = _REPORT_MS + int(_random(symbol, day, "report").integers(500, 180_000))
-        trades, quotes = self.trades(symbol, day), self._quotes(symbol, day)
-        assert trades is not None  # noqa: S101 -- the caller asks for days that have trades
+        trades, quotes = self._trades(symbol, day), self._quotes(symbol, day)
         return _report(trades.window(0, created_ms), quotes.window(0, created_ms), created_ms)
+
+
+def _is_held(symbol: str, day: date) -> bool:
+    return symbol in RATES and day >= FIRST_DAY and is_trading_day(day)
 
 
 @cache

@@ -113,6 +113,15 @@ def test_nothing_found_is_472(terminal: httpx2.Client, query: dict[str, str]) ->
     assert response.headers["content-type"] == "text/plain"
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [("20990101", "20991231"), ("20120101", "20120531"), ("20240106", "20240107")]
+)
+def test_no_report_is_472(terminal: httpx2.Client, start: str, end: str) -> None:
+    query = {"symbol": "AAPL", "start_date": start, "end_date": end}
+
+    assert terminal.get("/v3/stock/history/eod", params=query).status_code == 472
+
+
 def test_extended_hours_hold_more_trades(terminal: httpx2.Client) -> None:
     regular = table(terminal.get("/v3/stock/history/trade", params=DAY))
     extended = table(terminal.get("/v3/stock/history/trade", params={**DAY, **WHOLE_DAY}))

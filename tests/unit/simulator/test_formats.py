@@ -132,8 +132,8 @@ def report_of(row: list[str]) -> tuple[date, Eod]:
     units = [round(float(cell) * 10_000) if "." in cell else int(cell) for cell in numbers]
     day = date.fromisoformat(created[:10])
     midnight = np.datetime64(day, "ms")
-    times = [int((np.datetime64(at, "ms") - midnight).astype("int64")) for at in (created, last_trade)]
+    created_ms, last_ms = (int((np.datetime64(at, "ms") - midnight).astype("int64")) for at in (created, last_trade))
     bid_size, bid_exchange, bid, bid_condition, ask_size, ask_exchange, ask, ask_condition = units[6:]
     quote = (bid_size, bid_exchange, bid, bid_condition, ask_size, ask_exchange, ask, ask_condition)
     opening, high, low, close, volume, count = units[:6]
-    return day, Eod(*times, opening, high, low, close, volume, count, quote)
+    return day, Eod(created_ms, last_ms, opening, high, low, close, volume, count, quote)
