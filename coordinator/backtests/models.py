@@ -18,7 +18,7 @@ from stoculus.tasks import BacktestId, StockTask
 MAX_TOPICS: Final = 1000
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TTL = re.compile(r"(\d{1,9})([smhdw])")
+_TTL = re.compile(r"(\d{1,8})([smhdw])")
 _TTL_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

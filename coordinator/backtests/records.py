@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import orjson
@@ -20,6 +20,7 @@ from stoculus.reading.range import read_range
 from stoculus.reading.seek import offset_at
 
 MAX_RECORDS: Final = 100_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -83,7 +84,7 @@ def market_time_us(text: str) -> int:
             # A plus that was not escaped in the URL arrives as a space.
             moment = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text) if "T" in text else text)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=calendar.NEW_YORK)
-        return int(moment.timestamp() * 1_000_000)
+        return (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError) as error:
         raise InvalidRequest(
             f"{text[:60]!r} is no time.",
