@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,22 +22,26 @@ def path_of(backtest_id: str) -> str:
     return "/" + quote(backtest_id, safe="")
 
 
+@dataclass(frozen=True, slots=True)
 class Coordinator:
     """The coordinator at a URL. Raises what its problem+json says; ServiceUnavailable where it does not answer."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._http = httpx2.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
+    url: str
 
     def ask(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> dict[str, Any]:
         """The JSON that a request is answered with; `path` is below `/v1/backtests`."""
         try:
-            response = self._http.request(method, f"/v1/backtests{path}", json=body, params=params)
+            response = httpx2.request(
+                method, self._at(path), json=body, params=params, timeout=_TIMEOUT, trust_env=False
+            )
         except httpx2.TransportError as error:
             raise self._away(error) from error
         if response.is_error:
             raise _problem(response.status_code, response.content)
-        answer: dict[str, Any] = response.json()
+        try:
+            answer: dict[str, Any] = orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise _stranger(response.status_code, response.content) from error
         return answer
 
     def snapshots(self, backtest_id: str) -> Iterator[dict[str, Any]]:
@@ -56,7 +61,8 @@ class Coordinator:
 
     def _events(self, backtest_id: str) -> Iterator[dict[str, Any]]:
         try:
-            with self._http.stream("GET", f"/v1/backtests{path_of(backtest_id)}/events") as response:
+            url = self._at(path_of(backtest_id) + "/events")
+            with httpx2.stream("GET", url, timeout=_TIMEOUT, trust_env=False) as response:
                 if response.is_error:
                     raise _problem(response.status_code, response.read())
                 for event in httpx2.EventSource(response, max_event_size=None):
@@ -67,9 +73,12 @@ class Coordinator:
         except httpx2.TransportError as error:
             raise self._away(error) from error
 
+    def _at(self, path: str) -> str:
+        return f"{self.url.rstrip('/')}/v1/backtests{path}"
+
     def _away(self, error: Exception) -> ServiceUnavailable:
         return ServiceUnavailable(
-            f"The coordinator at {self._url} does not answer: {error}",
+            f"The coordinator at {self.url} does not answer: {error}",
             remedy="Start it: `make local-up`. Or set STOCULUS_COORDINATOR_URL.",
         )
 
@@ -84,14 +93,18 @@ def _problem(status: int, body: bytes) -> StoculusError:
         told = orjson.loads(body)
         code, message = told["type"].rpartition(":")[2], told["detail"]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return InvalidRequest(
-            f"Something that is no coordinator answered with {status}: {body[:200]!r}",
-            remedy="Check STOCULUS_COORDINATOR_URL.",
-        )
+        return _stranger(status, body)
     kind = _kinds(StoculusError).get(code) or (ServiceUnavailable if status >= 500 else InvalidRequest)
     more = [f"{other.get('field', '')}: {other.get('detail', '')}" for other in told.get("errors", [])[1:]]
     detail = "\n".join([*more, f"request id {told.get('request_id', '')}"])
     return kind(message, remedy=told.get("remedy", ""), field=told.get("field"), detail=detail)
+
+
+def _stranger(status: int, body: bytes) -> InvalidRequest:
+    return InvalidRequest(
+        f"Something that is no coordinator answered with {status}: {body[:200]!r}",
+        remedy="Check STOCULUS_COORDINATOR_URL.",
+    )
 
 
 def _kinds(base: type[StoculusError]) -> dict[str, type[StoculusError]]:

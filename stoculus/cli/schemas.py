@@ -51,7 +51,7 @@ def check(as_json: Json = False) -> None:
         print_table(("record", "released", ">registry id"), texts)
     for record in record_types():
         if record.name in unreleased:
-            _print_diff(record, versions.get(record.name, []))
+            typer.echo("\n".join(_diff(record, versions.get(record.name, []))), err=True)
     if unreleased:
         typer.echo("A .avsc is not in RELEASED.json. Is the change wanted? `stoculus schemas release`.", err=True)
     if missing := [name for name, registered in ids.items() if registered is None]:
@@ -82,8 +82,8 @@ def _registered_id(client: Any, record: "RecordType", url: str) -> int | None:
         return None
 
 
-def _print_diff(record: "RecordType", versions: list[dict[str, Any]]) -> None:
+def _diff(record: "RecordType", versions: list[dict[str, Any]]) -> list[str]:
     before = json.dumps(versions[-1]["schema"], indent=1, sort_keys=True).splitlines() if versions else []
     now = json.dumps(json.loads(record.avro), indent=1, sort_keys=True).splitlines()
     names = (f"{record.name} as released", f"{record.name}.avsc")
-    typer.echo("\n".join(difflib.unified_diff(before, now, *names, lineterm="", n=2)), err=True)
+    return list(difflib.unified_diff(before, now, *names, lineterm="", n=2))

@@ -70,7 +70,7 @@ def _bars(snapshots: Iterable[Snapshot], console: Console) -> Iterator[Snapshot]
             for task in sorted(snapshot["tasks"], key=lambda each: each["state"] in FINAL | {"queued"}):
                 topic = task["topic"]
                 if topic not in ids:
-                    ids[topic] = bars.add_task(topic, total=None, state="", style="")
+                    ids[topic] = bars.add_task(topic, total=None, visible=False, state="", style="")
                 room -= 1
                 bars.update(
                     ids[topic],

@@ -1,5 +1,6 @@
 """Topics of quotes, written as the suite writes: framed Avro in transactions, the event time as Kafka's."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from stoculus.kafka import admin
 from stoculus.kafka.registry import connect, lookup_id
@@ -65,6 +66,7 @@ class Topic:
     def __post_init__(self) -> None:
         admin.create_topics(admin.connect(self.bootstrap), [self.name], admin.HISTORICAL_CONFIG, self.partitions)
         self._producer = self._transactional()
+        self._is_held = False
 
     @property
     def committed(self) -> pa.Table:
@@ -76,11 +78,13 @@ class Topic:
             self._begin(self._producer, batch)
             self._producer.commit_transaction()
             self.batches.append(batch)
+        self._settle()
         return self
 
     def abort(self, batch: pa.RecordBatch) -> "Topic":
         self._begin(self._producer, batch)
         self._producer.abort_transaction()
+        self._settle()
         return self
 
     @contextmanager
@@ -88,10 +92,23 @@ class Topic:
         """Somebody else's rows, neither committed nor aborted."""
         other = self._transactional()
         self._begin(other, batch)
+        self._is_held = True
         try:
             yield
         finally:
+            self._is_held = False
             other.abort_transaction()
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait for the markers: the broker writes them after it has answered the commit."""
+        while not self._is_held and self._end("read_committed") < self._end("read_uncommitted"):
+            time.sleep(0.01)
+
+    def _end(self, isolation: str) -> int:
+        config = {"bootstrap.servers": self.bootstrap, "group.id": "unused", "isolation.level": isolation}
+        with Consumer(config) as consumer:
+            return consumer.get_watermark_offsets(TopicPartition(self.name, 0), timeout=30)[1]
 
     def _transactional(self) -> Producer:
         producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": uuid4().hex, "linger.ms": 5})

@@ -14,7 +14,7 @@ from stoculus.records.catalog import record_type
 QUOTE = record_type("StockQuote")
 
 
-@pytest.mark.parametrize("page", [1, 7, 100, 101, 300, 1000])
+@pytest.mark.parametrize("page", [37, 100, 101, 300, 1000])
 def test_pages_joined_are_the_committed_records(holed: Any, decoder: Decoder, page: int) -> None:
     offset, pages = 0, []
     for _ in range(300 // page + 1):

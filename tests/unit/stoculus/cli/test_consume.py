@@ -1,0 +1,86 @@
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stoculus.calendar import NEW_YORK
+from stoculus.cli.consume import _csv, _json, _table, market_time_us
+
+BATCH = pa.RecordBatch.from_pydict(
+    {
+        "symbol": ["AAPL", "BRK.B"],
+        "ts_event": pa.array(
+            [datetime(2024, 1, 2, 14, 30, 0, 5000, UTC), datetime(2024, 7, 2, 13, 30, tzinfo=UTC)],
+            pa.timestamp("us", "UTC"),
+        ),
+        "price": [185.25, 0.1],
+        "ext_condition1": pa.array([None, 12], pa.int32()),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2024-01-02", datetime(2024, 1, 2, 5, tzinfo=UTC)),
+        ("2024-01-02T09:30", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
+        ("2024-07-02 09:30:00.250", datetime(2024, 7, 2, 13, 30, 0, 250_000, UTC)),
+        ("2024-01-02T14:30:00Z", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
+        ("2024-01-02T15:30:00+01:00", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
+        ("2024-11-03T01:30", datetime(2024, 11, 3, 5, 30, tzinfo=UTC)),  # of the doubled hour the first
+    ],
+)
+def test_a_time_without_offset_is_new_york_time(text: str, moment: datetime) -> None:
+    assert market_time_us(text) == int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+@given(st.integers(0, 2_000_000_000_000_000), st.sampled_from([UTC, NEW_YORK]))
+def test_a_time_with_offset_is_exact(time_us: int, zone: tzinfo) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+
+    assert market_time_us(moment.astimezone(zone).isoformat()) == time_us
+
+
+@pytest.mark.parametrize("text", ["", "today", "09:30", "2024-13-01", "1704205800"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not a time"):
+        market_time_us(text)
+
+
+def test_a_table_shows_new_york_time_and_numbers_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    _table()(BATCH)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "symbol  ts_event (New York)         price  ext_condition1",
+        "AAPL    2024-01-02 09:30:00.005    185.25",
+        "BRK.B   2024-07-02 09:30:00.000       0.1              12",
+    ]
+
+
+def test_json_is_an_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    _json()(BATCH)
+
+    first, second = map(orjson.loads, capsys.readouterr().out.splitlines())
+    assert first == {
+        "symbol": "AAPL",
+        "ts_event": "2024-01-02T14:30:00.005000Z",
+        "price": 185.25,
+        "ext_condition1": None,
+    }
+    assert second["symbol"] == "BRK.B"
+
+
+@pytest.mark.parametrize("make", [_csv, _table])
+def test_the_header_stands_once(make: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    write = make()
+    write(BATCH)
+    write(BATCH)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert sum("symbol" in line for line in lines) == 1
