@@ -24,8 +24,8 @@ def register_all(url: str) -> dict[str, int]:
 
     Raise SchemaNotRegistered for a change that the registry refuses, RegistryUnavailable where it does not answer.
     """
-    client = connect(url)
-    return {record.subject: _register(client, record, url) for record in record_types()}
+    with connect(url) as client:
+        return {record.subject: _register(client, record, url) for record in record_types()}
 
 
 def _register(client: SchemaRegistryClient, record: RecordType, url: str) -> int:

@@ -1,0 +1,77 @@
+"""The README's session, pasted into a shell."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CHECKOUT, free_ports
+
+PORTS = {"KAFKA": 9092, "REGISTRY": 8081, "COORDINATOR": 8000}
+OTHER_PORTS = ("KAFKA_CONTROLLER", "SIM", "HISTORICAL_STOCK")
+
+
+def session() -> list[str]:
+    """The shell blocks of "A session to paste"."""
+    text = (CHECKOUT / "README.md").read_text()
+    chapter = text.split("## A session to paste")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", chapter, re.DOTALL)
+
+
+class Shell:
+    """A shell in the checkout, with the stack's ports moved to free ones, in its variables and in what is pasted."""
+
+    def __init__(self, var: Path) -> None:
+        ports = free_ports(len(PORTS) + len(OTHER_PORTS))
+        chosen = dict(zip((*PORTS, *OTHER_PORTS), map(str, ports), strict=True))
+        self._moved = {f"127.0.0.1:{port}": f"127.0.0.1:{chosen[name]}" for name, port in PORTS.items()}
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
+        self._environment = foreign | {
+            **{f"STOCULUS_{name}_PORT": port for name, port in chosen.items()},
+            "STOCULUS_VAR_DIR": str(var),
+            "STOCULUS_KAFKA_BOOTSTRAP": f"127.0.0.1:{chosen['KAFKA']}",
+            "STOCULUS_REGISTRY_URL": f"http://127.0.0.1:{chosen['REGISTRY']}/apis/ccompat/v7",
+            "STOCULUS_COORDINATOR_URL": f"http://127.0.0.1:{chosen['COORDINATOR']}",
+        }
+
+    def paste(self, block: str) -> str:
+        """Run a block as it stands; return what it prints."""
+        for default, moved in self._moved.items():
+            block = block.replace(default, moved)
+        run = subprocess.run(
+            ["bash", "-e", "-c", block],
+            cwd=CHECKOUT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    (tmp_path / "java").symlink_to(CHECKOUT / "var" / "java")  # fetched once a checkout
+    shell = Shell(tmp_path)
+    yield shell
+    shell.paste("make local-down")
+
+
+@pytest.mark.usefixtures("java_artifacts")
+def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
+    start, submit, kcat, read, find = session()
+
+    assert "coordinator is ready" in shell.paste(start)
+    assert "Backtest 42 completed: 78,320 records in 3 topics." in shell.paste(submit)
+    if shutil.which("kcat"):
+        assert shell.paste(kcat).splitlines()[0] == "AAPL 1704205800000 0"
+    assert len(shell.paste(read).splitlines()) == 3
+    found = shell.paste(find)
+    assert "2024-01-03 10:00" in found
+    assert "Receipt of backtest 42" in found
+    assert found.count('"ts_event":"2024-01-04T14:3') == 3
