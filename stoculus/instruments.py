@@ -18,7 +18,8 @@ class Stock:
     def parse(cls, text: str, *, field: str = "symbol") -> "Stock":
         """Read a ticker as people write it (`brk/b`); raise InvalidRequest where it cannot be one."""
         ticker = text.strip().upper().replace("/", ".")
-        if not _TICKER.fullmatch(ticker):
+        # `upper` makes ASCII of some letters that are none.
+        if not text.isascii() or not _TICKER.fullmatch(ticker):
             raise InvalidRequest(
                 f"{text[:40]!r} is not a ticker.",
                 remedy="A ticker has 1 to 16 letters, digits, dots or dashes, such as AAPL or BRK.B.",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stoculus.errors import SettingsInvalid
 
@@ -23,6 +23,18 @@ class SuiteSettings(BaseSettings):
     """What each program's settings share: the prefix, and `load`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: `load` reads the environment that it is given."""
+        return (init_settings,)
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -114,6 +126,6 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
     known = _known_names()
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "Unset it."
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known], n=1)
+            hint = f"Did you mean {PREFIX}{near[0]}?" if near else "Unset it."
             raise SettingsInvalid(f"{name} is not a setting of Stoculus.", remedy=hint)
