@@ -23,7 +23,7 @@ def test_whatever_is_read_is_canonical_or_refused(text: str) -> None:
     try:
         stock = Stock.parse(text)
     except InvalidRequest as error:
-        assert error.field == "symbol"
+        assert error.field == "symbol"  # noqa: PT017
     else:
         assert Stock.parse(stock.ticker) == stock
 
@@ -46,8 +46,8 @@ def test_whatever_is_read_is_canonical_or_refused(text: str) -> None:
         "*",
         "A_B",
         "ﬁ",
-        "１",
-    ],  # noqa: RUF001
+        "\uff11",
+    ],
 )
 def test_what_cannot_be_a_ticker_is_refused_with_its_field(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
