@@ -1,0 +1,108 @@
+"""The command line in this process, against a suite of real processes."""
+
+import io
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from local.probe import http_ok
+from local.processes import Program, Supervisor
+from simulator.testing import running_simulator
+from stoculus.cli.main import main
+
+
+class Broker(Protocol):
+    """The fixture `broker`."""
+
+    @property
+    def bootstrap(self) -> str: ...
+
+
+class Registry(Protocol):
+    """The fixture `registry`."""
+
+    @property
+    def url(self) -> str: ...
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def stoculus(
+    broker: Broker, registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """`stoculus(…)`: exit code, stdout, stderr."""
+    monkeypatch.setenv("STOCULUS_KAFKA_BOOTSTRAP", broker.bootstrap)
+    monkeypatch.setenv("STOCULUS_REGISTRY_URL", registry.url)
+
+    def run(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["stoculus", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def coordinator_url(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A coordinator with a historical-stock service and a simulator."""
+    var = tmp_path_factory.mktemp("suite")
+    supervisor = Supervisor(var)
+    service_port, port = _free_port(), _free_port()
+    with running_simulator() as theta_url:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")} | {
+            "STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap,
+            "STOCULUS_REGISTRY_URL": registry.url,
+            "STOCULUS_THETA_URL": theta_url,
+            "STOCULUS_THETA_TIER": "pro",
+            "STOCULUS_HISTORICAL_STOCK_PORT": str(service_port),
+            "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{service_port}",
+            "STOCULUS_COORDINATOR_PORT": str(port),
+            "STOCULUS_STORE_URL": f"sqlite:///{var / 'store.sqlite'}",
+        }
+        programs = [
+            _python("service", "services.historical_stock", service_port, environment),
+            _python("coordinator", "coordinator", port, environment),
+        ]
+        try:
+            for program in programs:
+                supervisor.start(program)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            for program in reversed(programs):
+                supervisor.stop(program.name)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _python(name: str, module: str, port: int, environment: dict[str, str]) -> Program:
+    command = (sys.executable, "-m", module)
+    return Program(name, command, environment, (port,), ready=lambda: http_ok(port, "/readyz"))
+
+
+@pytest.fixture
+def request_file(tmp_path: Path) -> Path:
+    """A request of two topics."""
+    path = tmp_path / "request.json"
+    path.write_text(
+        '{"backtest_id": "file", "start": "2024-01-02", "end": "2024-01-03", "data": ['
+        '{"asset": "stock", "symbols": ["AAPL"], "schema": "ohlcv"},'
+        '{"asset": "stock", "symbols": ["AAPL"], "schema": "trade"}]}'
+    )
+    return path
