@@ -1,0 +1,92 @@
+"""The rounds of a bench: each measures everything once, side by side."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Final
+
+from stoculus.kafka.enqueue import HAS_EXTENSION
+from tests.bench import memory, source
+from tests.bench.kafka_perf import producer_performance
+from tests.bench.naive import naive_pipeline, naive_whole_way, part_of_a_day
+from tests.bench.pipeline import pipeline, record_bytes
+from tests.bench.report import Comparison, Figure
+from tests.bench.stack import Bench
+from tests.bench.whole_way import first_record, many_tickers, many_topics, whole_way
+
+ROUNDS: Final = 5
+NAIVE_ROWS: Final = 250_000
+KAFKA_RECORDS: Final = 4_000_000
+
+
+class Rounds:
+    """Values by name, one a round."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self.values: dict[str, list[float]] = defaultdict(list)
+
+    def take(self, name: str, measure: Callable[[str], float]) -> None:
+        """Measure once more; `measure` gets an id that nothing had before."""
+        value = measure(f"bench-{name}-{len(self.values[name])}")
+        self.values[name].append(value)
+        self._bench.say(f"  {name}: {value:,.2f}" if value < 100 else f"  {name}: {value:,.0f}")
+
+
+def measure(bench: Bench, *, quick: bool) -> tuple[list[Comparison], list[Figure]]:
+    """All of it; one round without memory where `quick`."""
+    rounds, with_memory = Rounds(bench), not quick and memory.can_measure()
+    bodies = _prepare(bench, with_memory=with_memory)
+    for number in range(1 if quick else ROUNDS):
+        bench.say(f"Round {number + 1}")
+        _pipelines(rounds, bench, bodies)
+        rounds.take("whole-way", lambda name: whole_way(bench, name))
+        rounds.take("naive-whole-way", lambda name: naive_whole_way(bench, name))
+        rounds.take("first-record", lambda name: first_record(bench, name))
+        if with_memory:
+            rounds.take("rss-1m", lambda name: memory.peak_rss_mib(bench, source.TICKER, name))
+            rounds.take("rss-10m", lambda name: memory.peak_rss_mib(bench, memory.TEN_MILLION, name))
+    bench.say("One backtest of many topics")
+    first = Figure("first_record_of_a_day_of_bars", "s", rounds.values["first-record"], limit=2.0)
+    return comparisons(rounds.values), [first, *many_topics(bench, "bench-many")]
+
+
+def _prepare(bench: Bench, *, with_memory: bool) -> Mapping[date, bytes]:
+    bench.say("The simulator makes the data")
+    bodies = source.download(bench.simulator_url, source.task("none"))
+    part_of_a_day(bench).read()
+    for ticker in many_tickers():
+        source.warm(bench.simulator_url, source.task("none", ticker, schema="ohlcv", end=source.DAYS[0]))
+    if with_memory:
+        source.warm(bench.simulator_url, memory.one_day(memory.TEN_MILLION, "none"))
+    return bodies
+
+
+def _pipelines(rounds: Rounds, bench: Bench, bodies: Mapping[date, bytes]) -> None:
+    body = bodies[source.DAYS[0]]
+    rounds.take("naive", lambda name: naive_pipeline(bench, body, NAIVE_ROWS, name))
+    if HAS_EXTENSION:
+        rounds.take("c", lambda name: pipeline(bench, bodies, name, c_loop=True))
+        rounds.take("c-keys", lambda name: pipeline(bench, bodies, name, c_loop=True, key_per_row=True))
+    rounds.take("python", lambda name: pipeline(bench, bodies, name, c_loop=False))
+    rounds.take("python-keys", lambda name: pipeline(bench, bodies, name, c_loop=False, key_per_row=True))
+    rounds.take("kafka", lambda name: producer_performance(bench, KAFKA_RECORDS, record_bytes(body), name))
+
+
+def comparisons(values: Mapping[str, list[float]]) -> list[Comparison]:
+    """What is claimed, by the names that others know; without the C loop the plain names are the Python loop's."""
+    loops = {"": "c", "_python_loop": "python"} if "c" in values else {"": "python"}
+    rows: list[tuple[str, str, str, float | None]] = []
+    for suffix, loop in loops.items():
+        by_naive, by_kafka = (10.0, 1.2) if loop == "c" else (5.0, 0.6)
+        rows += [
+            (f"pipeline_vs_naive{suffix}", loop, "naive", by_naive),
+            (f"pipeline_key_per_row_vs_naive{suffix}", f"{loop}-keys", "naive", None),
+            (f"pipeline_vs_producer_performance{suffix}", loop, "kafka", by_kafka),
+            (f"pipeline_key_per_row_vs_producer_performance{suffix}", f"{loop}-keys", "kafka", None),
+        ]
+    rows.append(("whole_way_vs_naive", "whole-way", "naive-whole-way", 5.0))
+    found = [Comparison(name, "records/s", values[ours], values[other], target) for name, ours, other, target in rows]
+    if "rss-10m" in values:
+        found.append(Comparison("rss_10m_vs_1m", "MiB", values["rss-10m"], values["rss-1m"], 1.1, at_most=True))
+    return found
