@@ -84,7 +84,7 @@ class Changes:
 class Tail:
     """Follows a control topic in a thread: `take` gets each batch of records on the event loop.
 
-    `trouble` says why it cannot, or that it has not reached the end as of its start yet; None: all is known.
+    `trouble` says why it cannot, or that it has not reached the end yet; None: all is known.
     """
 
     def __init__(self, bootstrap: str, topic: str, take: Callable[[list[Record]], None]) -> None:
@@ -127,7 +127,8 @@ class Tail:
         reader = CompactedLog(self._bootstrap, self._topic, list(range(admin.CONTROL_TOPICS[self._topic][0])))
         try:
             self._error = None
-            self._hand_over(loop, list(reader.read_past_ends(POLL_S)))
+            # At once, and as one: read again after a failure, old values must not show up between the newest.
+            self._hand_over(loop, list(reader.read_to_end()))
             self._caught_up = True
             loop.call_soon_threadsafe(self._take, [])
             while not self._stop.is_set():

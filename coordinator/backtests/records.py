@@ -120,6 +120,7 @@ class RecordReader:
             # The topic is about to be created.
             batch, after = pa.RecordBatch.from_pylist([], schema=record.arrow), 0
         complete = checkpoint is not None and checkpoint.state == "completed"
-        at_end = checkpoint is not None and after > (-1 if checkpoint.last_offset is None else checkpoint.last_offset)
+        last = checkpoint.last_offset if checkpoint else None
+        at_end = batch.num_rows < limit or (last is not None and after > last)
         media_type = choose_format(accept)
         return Page(FORMATS[media_type](batch), media_type, None if complete and at_end else after)

@@ -34,7 +34,7 @@ def newest(stack: Stack, topic: str) -> dict[str, bytes | None]:
     """The newest value of each key of a compacted topic."""
     log = CompactedLog(stack.broker.bootstrap, topic)
     try:
-        return dict(log.read_past(log.high_watermarks()))
+        return dict(log.read_past_ends())
     finally:
         log.close()
 
