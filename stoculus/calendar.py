@@ -33,8 +33,9 @@ def _nyse() -> ExchangeCalendar:
 
 @lru_cache(maxsize=1)
 def _closes() -> dict[date, time]:
-    closes = _nyse().closes.dt.tz_convert(NEW_YORK)
-    return {day.date(): close.time() for day, close in closes.items()}
+    closes = _nyse().closes
+    days, moments = closes.index.to_pydatetime(), closes.dt.to_pydatetime()
+    return {day.date(): close.astimezone(NEW_YORK).time() for day, close in zip(days, moments, strict=True)}
 
 
 def check_known(day: date, *, field: str) -> None:

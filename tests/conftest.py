@@ -1,10 +1,8 @@
 """What all tests share: one real broker and registry per run, started by the launcher of the local stack."""
 
-import gc
 import os
 import shutil
 import socket
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,10 +103,7 @@ def registry(java_artifacts: Artifacts, stack_var: Path) -> Iterator[Registry]:
     member = Registry(Supervisor(stack_var), program)
     try:
         member.start()
-        with warnings.catch_warnings():  # it leaves its connection to the collector of garbage
-            warnings.simplefilter("ignore", ResourceWarning)
-            register_all(member.url)
-            gc.collect()
+        register_all(member.url)
         yield member
     finally:
         member.supervisor.stop(program.name)

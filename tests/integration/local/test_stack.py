@@ -13,9 +13,6 @@ from stoculus.errors import StackFailed
 from stoculus.settings import LocalSettings
 from tests.conftest import CHECKOUT, free_ports
 
-# registering the schemas leaves its connection to the collector of garbage
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 PROGRAMS = ["broker", "registry", "simulator", "historical-stock", "coordinator"]
 
 
