@@ -237,7 +237,7 @@ def _path(backtest_id: str) -> str:
 
 def _act(backtest_id: str, action: str, body: Any = None) -> None:
     answer = _connect().ask("POST", f"{_path(backtest_id)}:{action}", body)
-    typer.echo(f"Backtest {answer['backtest_id']} is {answer['state']}.")
+    typer.echo(f"Backtest {answer['backtest_id']}: wanted is {answer['wanted']}, it is {answer['state']}.")
 
 
 def _follow(client: "Coordinator", backtest_id: str, *, quiet: bool = False) -> None:
@@ -246,7 +246,12 @@ def _follow(client: "Coordinator", backtest_id: str, *, quiet: bool = False) -> 
     from stoculus.cli.watch import report, watch
 
     console = Console(highlight=False)
-    report(watch(client.snapshots(backtest_id), console, quiet=quiet), console)
+    try:
+        last = watch(client.snapshots(backtest_id), console, quiet=quiet)
+    except KeyboardInterrupt:
+        typer.echo(f"The backtest goes on. See it again: stoculus backtest watch {backtest_id}", err=True)
+        raise
+    report(last, console)
 
 
 def _task_row(task: dict[str, Any]) -> tuple[str, ...]:

@@ -4,13 +4,22 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from stoculus.cli import backtests, consume, plugins, schemas, topics
 from stoculus.cli.output import print_error
 from stoculus.errors import StoculusError
 
+
+class _MostUsedFirst(TyperGroup):
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        first = ["backtest", "consume", "topics", "schemas"]
+        return first + [name for name in super().list_commands(ctx) if name not in first]
+
+
 app = typer.Typer(
     name="stoculus",
+    cls=_MostUsedFirst,
     help="Market data from Theta Data on Kafka topics: typed, in order, once each.",
     epilog="Where broker, registry and coordinator are: STOCULUS_KAFKA_BOOTSTRAP, STOCULUS_REGISTRY_URL, "
     "STOCULUS_COORDINATOR_URL. The defaults fit the local stack (`make local-up`).",
