@@ -25,6 +25,10 @@ def by_fastavro(record: RecordType, row: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
+def bodies_of(batch: pa.RecordBatch, record: RecordType) -> list[bytes]:
+    return [body or b"" for body in encode(batch, record).to_pylist()]
+
+
 @given(TABLES)
 def test_the_bytes_are_those_of_fastavro(table: tuple[RecordType, list[dict[str, Any]]]) -> None:
     record, rows = table
@@ -37,7 +41,7 @@ def test_what_is_encoded_is_decoded_as_it_was(table: tuple[RecordType, list[dict
     record, rows = table
     batch = batch_of(record, rows)
 
-    assert decode(encode(batch, record).to_pylist(), record).equals(batch)
+    assert decode(bodies_of(batch, record), record).equals(batch)
 
 
 @given(TABLES, st.data())
@@ -57,7 +61,7 @@ def test_a_null_in_a_field_that_has_none_is_refused(record: RecordType) -> None:
         columns = [pa.nulls(1, each.type) if each.name == field.name else _one(each.type) for each in record.arrow]
         batch = pa.RecordBatch.from_arrays(columns, schema=record.arrow)
         if field.nullable:
-            assert decode(encode(batch, record).to_pylist(), record)[field.name].null_count == 1
+            assert decode(bodies_of(batch, record), record)[field.name].null_count == 1
         else:
             with pytest.raises(ValueError, match=field.name):
                 encode(batch, record)
