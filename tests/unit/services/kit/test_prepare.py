@@ -1,4 +1,5 @@
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -115,7 +116,7 @@ def test_a_block_of_bad_rows_alone_is_passed_on() -> None:
 def test_what_is_kept_is_in_order_and_inside_and_nothing_is_lost(minutes: list[int], cuts: list[int]) -> None:
     rows = [bar(minute(number)) for number in minutes]
     edges = sorted({0, *(min(cut, len(rows)) for cut in cuts), len(rows)})
-    blocks = [block(rows[i:j], 2 + i) for i, j in zip(edges, edges[1:], strict=False)]
+    blocks = [block(rows[i:j], 2 + i) for i, j in pairwise(edges)]
 
     parts = prepare(*blocks)
 
