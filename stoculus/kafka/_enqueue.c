@@ -32,6 +32,7 @@ static int (*error_code)(const void *);
 static void (*error_destroy)(void *);
 static const char *(*client_name)(const void *);
 static int (*client_type)(const void *);
+static PyTypeObject *producer_type;
 
 static PyObject *load(PyObject *self, PyObject *args) {
     const char *path;
@@ -52,11 +53,20 @@ static PyObject *load(PyObject *self, PyObject *args) {
         produceva = NULL;
         return PyErr_Format(PyExc_ImportError, "no loaded librdkafka with the needed symbols at %s", path);
     }
+    PyObject *client = PyImport_ImportModule("confluent_kafka.cimpl");
+    PyObject *type = client ? PyObject_GetAttrString(client, "Producer") : NULL;
+    Py_XDECREF(client);
+    if (!type) {
+        produceva = NULL;
+        return NULL;
+    }
+    Py_XSETREF(producer_type, (PyTypeObject *)type);
     Py_RETURN_NONE;
 }
 
 /* confluent-kafka keeps the handle right behind PyObject_HEAD. */
 static void *handle_of(PyObject *producer) {
+    if (!PyObject_TypeCheck(producer, producer_type)) return NULL;
     if (Py_TYPE(producer)->tp_basicsize < (Py_ssize_t)(sizeof(PyObject) + sizeof(void *))) return NULL;
     void *rk = *(void **)((char *)producer + sizeof(PyObject));
     if (!rk || client_type(rk) != TYPE_PRODUCER) return NULL;
