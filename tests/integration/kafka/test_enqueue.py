@@ -1,0 +1,171 @@
+"""Both produce loops against a real broker: they must leave the same records."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+
+from stoculus.kafka import enqueue as module
+from stoculus.kafka.enqueue import HAS_EXTENSION, describe, enqueue
+from tests.conftest import Broker
+from tests.integration.kafka.conftest import Record, read_all
+
+HEADER = b"\0\0\0\1\2"
+ROWS = 1000
+BODIES = pa.array([b"body %d" % row * (row % 7) for row in range(ROWS)], pa.binary())
+# Microseconds that are no whole milliseconds: they are cut, not rounded.
+TIMES_US = [1_700_000_000_000_000 + row * 999 for row in range(ROWS)]
+TIMES = cast(pa.TimestampArray, pa.array(TIMES_US, pa.timestamp("us", "UTC")))
+KEYS: dict[str, Any] = {
+    "one key": b"AAPL",
+    "an empty key": b"",
+    "a key a row": pa.array([b"key %d" % (row % 13) for row in range(ROWS)], pa.binary()),
+    "a text key a row": pa.array([f"schlüssel {row % 13}" for row in range(ROWS)]),
+}
+LOOPS = [
+    pytest.param(False, id="Python"),
+    pytest.param(True, id="C", marks=pytest.mark.skipif(not HAS_EXTENSION, reason="the extension is not built")),
+]
+
+
+@pytest.fixture
+def producer(broker: Broker) -> Iterator[Producer]:
+    made = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
+    yield made
+    made.close()
+
+
+def key_of(keys: Any, row: int) -> bytes:
+    if isinstance(keys, bytes):
+        return keys
+    key = keys[row].as_py()
+    return key.encode() if isinstance(key, str) else cast(bytes, key)
+
+
+def expected(keys: Any, rows: range) -> list[tuple[bytes | None, bytes | None, int]]:
+    return [(key_of(keys, row), HEADER + (BODIES[row].as_py() or b""), TIMES_US[row] // 1000) for row in rows]
+
+
+def written(records: list[Record]) -> list[tuple[bytes | None, bytes | None, int]]:
+    return [(record.key, record.value, record.time_ms) for record in records]
+
+
+def test_the_extension_is_built_where_these_tests_run() -> None:
+    """Without a compiler it may be missing; then everything below runs on the Python loop alone, and this says so."""
+    if not HAS_EXTENSION:
+        pytest.skip("NOT TESTED: the C loop; no extension was built")
+    assert describe().startswith("C produce loop")
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_key_value_and_time_arrive_row_by_row(
+    broker: Broker, producer: Producer, topic: str, use_extension: bool, keys: Any
+) -> None:
+    enqueue(producer, topic, HEADER, keys, BODIES, TIMES, use_extension=use_extension)
+    producer.flush()
+
+    assert written(read_all(broker.bootstrap, topic)) == expected(keys, range(ROWS))
+
+
+@pytest.mark.parametrize("keys", [KEYS["one key"], KEYS["a key a row"]], ids=["one key", "a key a row"])
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_slices_of_arrays_arrive_as_their_rows_alone(
+    broker: Broker, producer: Producer, topic: str, use_extension: bool, keys: Any
+) -> None:
+    part = slice(17, 400)
+    some, none = (keys, keys) if isinstance(keys, bytes) else (keys[part], keys[:0])
+    enqueue(producer, topic, HEADER, some, BODIES[part], TIMES[part], use_extension=use_extension)
+    enqueue(producer, topic, HEADER, none, BODIES[:0], TIMES[:0], use_extension=use_extension)
+    producer.flush()
+
+    assert written(read_all(broker.bootstrap, topic)) == expected(keys, range(17, 400))
+
+
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_a_full_queue_is_waited_for_and_no_row_is_lost_or_doubled(
+    broker: Broker, topic: str, use_extension: bool
+) -> None:
+    small = Producer(
+        {"bootstrap.servers": broker.bootstrap, "queue.buffering.max.messages": 10, "linger.ms": 0, "acks": "all"}
+    )
+    enqueue(small, topic, HEADER, b"k", BODIES, TIMES, use_extension=use_extension)
+    small.close()
+
+    assert written(read_all(broker.bootstrap, topic)) == expected(b"k", range(ROWS))
+
+
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_a_row_that_is_too_large_is_refused_by_its_code(broker: Broker, topic: str, use_extension: bool) -> None:
+    small = Producer({"bootstrap.servers": broker.bootstrap, "message.max.bytes": 1000})
+    bodies = pa.array([b"x" * 10_000], pa.binary())
+    with pytest.raises(KafkaException) as caught:
+        enqueue(small, topic, HEADER, b"k", bodies, TIMES[:1], use_extension=use_extension)
+    small.close()
+
+    assert caught.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+
+
+@pytest.mark.skipif(not HAS_EXTENSION, reason="the extension is not built")
+class TestTheCLoop:
+    def call(self, producer: Any, stop: int, **changes: Any) -> tuple[int, int]:
+        import stoculus.kafka._enqueue as extension
+
+        _, offsets, data = BODIES.buffers()
+        given: dict[str, Any] = {
+            "key": b"k",
+            "key_offsets": None,
+            "key_data": None,
+            "offsets": offsets,
+            "data": data,
+            "timestamps": TIMES.buffers()[1],
+            "start": 0,
+        } | changes
+        run: Callable[..., tuple[int, int]] = extension.enqueue
+        return run(producer, "nowhere", 0, HEADER, *given.values(), stop)
+
+    def test_refuses_what_is_no_producer(self, broker: Broker) -> None:
+        consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "tests"})
+        for other in (object(), None, 1, "producer", [1] * 100, consumer):
+            with pytest.raises(TypeError, match="not a confluent-kafka producer"):
+                self.call(other, 1)
+        consumer.close()
+
+    def test_refuses_a_producer_that_is_closed(self, broker: Broker) -> None:
+        closed = Producer({"bootstrap.servers": broker.bootstrap})
+        closed.close()
+        with pytest.raises(TypeError, match="not a confluent-kafka producer"):
+            self.call(closed, 1)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"offsets": b"\0" * (4 * ROWS)},
+            {"timestamps": b"\0" * (8 * ROWS - 1)},
+            {"data": b"short"},
+            {"data": b""},
+            {"start": -1},
+            {"start": ROWS + 1},
+            {"key": None},
+            {"key": None, "key_offsets": b"\0" * (4 * ROWS), "key_data": b""},
+            {"key": None, "key_offsets": b"\1" * (4 * ROWS + 4), "key_data": b"k"},
+        ],
+    )
+    def test_refuses_buffers_that_are_shorter_than_the_rows(self, producer: Producer, changes: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="shorter than 1000 rows"):
+            self.call(producer, ROWS, **changes)
+
+    def test_stops_at_a_full_queue_and_tells_the_first_row_not_taken(self, broker: Broker) -> None:
+        small = Producer({"bootstrap.servers": broker.bootstrap, "queue.buffering.max.messages": 10})
+        assert self.call(small, ROWS) == (10, KafkaError._QUEUE_FULL)
+        small.purge()
+        small.close()
+
+    def test_binds_to_the_loaded_librdkafka_only(self, tmp_path: Any) -> None:
+        import stoculus.kafka._enqueue as extension
+
+        with pytest.raises(ImportError, match="no loaded librdkafka"):
+            extension.load(str(tmp_path / "librdkafka.so"))
+        assert module._load_extension()
