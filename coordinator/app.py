@@ -78,7 +78,7 @@ class Coordinator:
 
     def missing(self) -> list[str]:
         """What is missing for work to go on. Blocking, 2 s at the most."""
-        found = [] if self.backtests.is_loaded else ["The store of the coordinator has not been read."]
+        found = [str(self.backtests.trouble)] if self.backtests.trouble else []
         try:
             self.broker.check()
         except StoculusError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from stoculus import topics
 from stoculus.errors import BrokerUnavailable
@@ -18,10 +18,14 @@ class Broker:
     """One admin client and one idempotent producer, kept warm. Raises BrokerUnavailable and BrokerRefused."""
 
     def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
         self._admin = admin.connect(bootstrap)
-        self._producer = Producer(
+        self._producer = self._connect()
+
+    def _connect(self) -> Producer:
+        return Producer(
             {
-                "bootstrap.servers": bootstrap,
+                "bootstrap.servers": self._bootstrap,
                 "enable.idempotence": True,
                 "linger.ms": 0,
                 "message.timeout.ms": 10_000,
@@ -60,17 +64,23 @@ class Broker:
             return
         self.check()
         failed: list[str] = []
-        for key, (value, partition) in values.items():
-            self._producer.produce(
-                topic,
-                value,
-                key,
-                partition=partition,
-                on_delivery=lambda error, _: failed.append(str(error)) if error else None,
-            )
-        if self._producer.flush(QUICK_S * 2) or failed:
+
+        def note(error: KafkaError | None, _: Message) -> None:
+            if error:
+                failed.append(error.str())
+
+        try:
+            for key, (value, partition) in values.items():
+                self._producer.produce(topic, value, key, partition, note)
+            if self._producer.flush(QUICK_S * 2):
+                failed.append("no answer")
+        except (KafkaException, BufferError) as error:
+            failed.append(str(error))
+        if failed:
+            # An idempotent producer may have failed for good: the next write gets a new one.
+            self._producer = self._connect()
             raise BrokerUnavailable(
-                f"Kafka did not take what was written to {topic}: {failed[0] if failed else 'no answer'}.",
+                f"Kafka did not take what was written to {topic}: {failed[0]}.",
                 remedy="Start the broker; work goes on by itself.",
             )
 

@@ -82,9 +82,9 @@ class Dispatcher:
         """Work until cancelled."""
         while True:
             self._awake.clear()
-            if not self._backtests.is_loaded:
+            if self._backtests.trouble:
                 await self._guarded(self._backtests.load)
-            if self._backtests.is_loaded:
+            if not self._backtests.trouble:
                 await self._round()
             await asyncio.sleep(RESTLESS_S / 2)
             restless = any(status.state == "stopping" for status in self._progress.held.values())
@@ -138,6 +138,8 @@ class Dispatcher:
         """Start or stop what a backtest needs."""
         if backtest.wanted is Wanted.RUN and not backtest.deleted_at:
             return await self._start(backtest)
+        if backtest.deleted_at:
+            self.observed.pop(backtest.backtest_id, None)
         held = [self._progress.held[topic] for topic in backtest.topics if topic in self._progress.held]
         await asyncio.gather(*(self._stop(status.task_id) for status in held if status.state != "stopping"))
 
@@ -212,7 +214,6 @@ class Dispatcher:
         noted: list[tuple[Backtest, Observed]] = []
         for backtest in self._backtests.opened():
             if backtest.deleted_at:
-                self.observed.pop(backtest.backtest_id, None)
                 continue
             state, _ = states(backtest, self._progress)
             self.observed[backtest.backtest_id] = state

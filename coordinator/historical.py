@@ -1,21 +1,23 @@
 """A historical service, over HTTP."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx2
 import orjson
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stoculus import errors
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError
 from stoculus.tasks import StockTask, TaskPlan, TaskStatus
 
+T = TypeVar("T")
 PLAN_TIMEOUT_S: Final = 30
 """Planning asks the vendor; all else is answered from memory."""
 TIMEOUT_S: Final = 5
 
 _CODE_PREFIX: Final = "urn:stoculus:error:"
+_STATUS: Final = TypeAdapter(TaskStatus)
 _STATUSES: Final = TypeAdapter(dict[str, list[TaskStatus]])
 _PLANS: Final = TypeAdapter(dict[str, list[TaskPlan]])
 
@@ -35,17 +37,17 @@ class HistoricalService:
         """What tasks will cost; raise InvalidRequest (field `tasks[3].ticker`), TierTooLow, a vendor's Transient."""
         body = _json({"tasks": [_body(task) for task in tasks]})
         answer = await self._ask("POST", "/v1/tasks:plan", body, timeout_s=PLAN_TIMEOUT_S)
-        return _PLANS.validate_json(answer.content)["plans"]
+        return _read(_PLANS, answer, self._url)["plans"]
 
     async def tasks(self) -> dict[str, TaskStatus]:
         """The tasks that the service holds now, by id."""
         answer = await self._ask("GET", "/v1/tasks")
-        return {status.task_id: status for status in _STATUSES.validate_json(answer.content)["tasks"]}
+        return {status.task_id: status for status in _read(_STATUSES, answer, self._url)["tasks"]}
 
     async def start(self, task: StockTask) -> TaskStatus:
         """Give a task to the service; one that it has stays as it is."""
         answer = await self._ask("POST", "/v1/tasks", _json(_body(task)))
-        return TaskStatus.model_validate_json(answer.content)
+        return _read(_STATUS, answer, self._url)
 
     async def stop(self, task_id: str) -> None:
         """Have a task stopped at its next block; one that the service has not is fine."""
@@ -71,6 +73,15 @@ class HistoricalService:
         if answer.status_code >= 400:
             raise _error(answer, self._url)
         return answer
+
+
+def _read(adapter: TypeAdapter[T], answer: httpx2.Response, url: str) -> T:
+    try:
+        return adapter.validate_json(answer.content)
+    except ValidationError as error:
+        raise ServiceUnavailable(
+            f"What answers at {url} is no service of this version.", remedy="Correct its address.", detail=str(error)
+        ) from error
 
 
 def _error(answer: httpx2.Response, url: str) -> StoculusError:

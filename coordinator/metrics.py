@@ -41,6 +41,6 @@ class BacktestMetrics(Collector):
         yield GaugeMetricFamily("stoculus_watchers", "Open event streams", self._changes.watched)
 
     def _task_kinds(self) -> Counter[TaskState]:
-        if not self._backtests.is_loaded:
+        if self._backtests.trouble:
             return Counter()
         return Counter(kind for b in self._backtests.opened() for kind in states(b, self._progress)[1])

@@ -16,7 +16,7 @@ from stoculus.kafka.compacted import CompactedLog
 from stoculus.tasks import TaskStatus
 
 POLL_S: Final = 0.05
-RETRY_S: Final = 1.0
+RETRY_S: Final = 0.3
 log = logging.getLogger(__name__)
 
 Record = tuple[str, bytes | None]

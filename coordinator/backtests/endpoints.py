@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
 
 from coordinator.backtests import views
 from coordinator.backtests.events import follow
@@ -159,7 +160,7 @@ class BacktestsApi:
         name = choose_topic(backtest, topic)
         checkpoint = self.progress.checkpoints.get(name)
         begin = cursor if start is None else start
-        page = await asyncio.to_thread(self.reader.read, backtest, name, checkpoint, begin, limit, accept)
+        page = await run_in_threadpool(self.reader.read, backtest, name, checkpoint, begin, limit, accept)
         headers = {"X-Topic": name}
         if page.next_cursor is not None:
             following: dict[str, Any] = {"topic": name, "cursor": page.next_cursor, "limit": limit}

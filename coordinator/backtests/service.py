@@ -25,7 +25,8 @@ _MOST_DIFFERENCES: Final = 10
 class Backtests:
     """Every backtest, in memory as it is in the store. Written to the store first, read from memory alone.
 
-    Used on the event loop. `open` holds the ids of those that may still need something done.
+    Used on the event loop. `open` holds the ids of those that may still need something done; `trouble` says why the
+    store has not been read.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Backtests:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
+        self.trouble: ServiceUnavailable | None = ServiceUnavailable("The store is still being read.")
         self.open: set[str] = set()
         self.wake: Callable[[str], None] = lambda _: None
         self._store = store
@@ -52,19 +54,20 @@ class Backtests:
         self._max_partitions = max_partitions
         self._now = now
         self._new_id = new_id
-        self._rows: dict[str, Backtest] | None = None
+        self._rows: dict[str, Backtest] = {}
         self._room = asyncio.Lock()
         self._flights: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(self) -> None:
         """Read the store; raise ServiceUnavailable where it cannot be read."""
-        rows = await asyncio.to_thread(self._store.load)
+        try:
+            rows = await asyncio.to_thread(self._store.load)
+        except ServiceUnavailable as error:
+            self.trouble = error
+            raise
+        self.trouble = None
         self._rows = {row.backtest_id: row for row in rows}
         self.open = {row.backtest_id for row in rows if not row.purged_at}
-
-    @property
-    def is_loaded(self) -> bool:
-        return self._rows is not None
 
     def all(self) -> list[Backtest]:
         """Those that are not deleted, the newest first."""
@@ -219,8 +222,8 @@ class Backtests:
         return self._flights.setdefault(backtest_id, asyncio.Lock())
 
     def _known(self) -> dict[str, Backtest]:
-        if self._rows is None:
-            raise ServiceUnavailable("The store of the coordinator has not been read.", remedy="See /readyz.")
+        if self.trouble:
+            raise ServiceUnavailable(self.trouble.message, remedy=self.trouble.remedy)
         return self._rows
 
     def _require_progress(self) -> None:

@@ -222,9 +222,7 @@ def _add_probes(app: FastAPI, ready: Callable[[], Sequence[str]]) -> None:
     def readyz(request: Request) -> Response:
         if not (missing := list(ready())):
             return Response('{"ready":true}', media_type="application/json")
-        return problem(
-            request, 503, "not_ready", " ".join(missing), errors=[{"field": "", "detail": text} for text in missing]
-        )
+        return problem(request, 503, "not_ready", " ".join(missing), errors=[{"detail": text} for text in missing])
 
     @app.get("/metrics", tags=["probes"], summary="Prometheus metrics")
     def metrics() -> Response:

@@ -1,0 +1,125 @@
+"""The client of a service: what answers wrongly, or not at all, is told as it is."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
+
+import pytest
+
+from coordinator.historical import HistoricalService
+from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError, TierTooLow, VendorUnreachable
+from stoculus.tasks import StockTask
+
+T = TypeVar("T")
+TASK = StockTask(backtest_id="42", ticker="AAPL", start=date(2024, 1, 2), end=date(2024, 1, 2))
+
+
+@dataclass
+class Answers:
+    """A server that gives one answer to everything."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def answers() -> Iterator[Answers]:
+    answers = Answers()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("content-length", 0))
+            answers.asked.append((self.command, self.path, self.rfile.read(length)))
+            self.send_response(answers.status)
+            self.send_header("content-length", str(len(answers.body)))
+            self.end_headers()
+            self.wfile.write(answers.body)
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        answers.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield answers
+        server.shutdown()
+        thread.join()
+
+
+def ask(url: str, call: Callable[[HistoricalService], Awaitable[T]]) -> T:
+    async def run() -> T:
+        service = HistoricalService(url)
+        try:
+            return await call(service)
+        finally:
+            await service.close()
+
+    return asyncio.run(run())
+
+
+def problem(code: str, **more: str) -> bytes:
+    return json.dumps({"type": f"urn:stoculus:error:{code}", "detail": "Told.", **more}).encode()
+
+
+def test_a_task_is_posted_as_the_contract_has_it(answers: Answers) -> None:
+    answers.status, answers.body = 202, b'{"task_id": "t", "state": "queued", "attempt": 1}'
+
+    status = ask(answers.url, lambda service: service.start(TASK))
+
+    assert status.state == "queued"
+    method, path, body = answers.asked[0]
+    assert (method, path, StockTask.model_validate_json(body)) == ("POST", "/v1/tasks", TASK)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (422, problem("invalid_request", field="tasks[0].ticker", remedy="Use AAPL."), InvalidRequest),
+        (422, problem("tier_too_low", field="tasks[0].ticker", remedy="Use AAPL."), TierTooLow),
+        (503, problem("vendor_unreachable", field="tasks[0].ticker", remedy="Use AAPL."), VendorUnreachable),
+        (503, problem("what_is_this", field="tasks[0].ticker", remedy="Use AAPL."), ServiceUnavailable),
+        (422, problem("stoculus_error_what", field="tasks[0].ticker", remedy="Use AAPL."), InvalidRequest),
+    ],
+)
+def test_a_problem_is_raised_as_the_error_that_it_names(
+    answers: Answers, status: int, body: bytes, kind: type[StoculusError]
+) -> None:
+    answers.status, answers.body = status, body
+
+    with pytest.raises(kind) as raised:
+        ask(answers.url, lambda service: service.plan([TASK]))
+
+    assert type(raised.value) is kind
+    assert (raised.value.field, raised.value.remedy) == ("tasks[0].ticker", "Use AAPL.")
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"tasks": 1}', b"\xff"])
+def test_what_is_no_service_is_unavailable(answers: Answers, status: int, body: bytes) -> None:
+    answers.status, answers.body = status, body
+
+    with pytest.raises(ServiceUnavailable):
+        ask(answers.url, lambda service: service.tasks())
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with pytest.raises(ServiceUnavailable, match=r"http://127\.0\.0\.1:9"):
+        ask("http://127.0.0.1:9", lambda service: service.tasks())
+
+
+def test_stopping_what_is_not_held_is_fine(answers: Answers) -> None:
+    answers.status, answers.body = 404, problem("not_found")
+
+    ask(answers.url, lambda service: service.stop("t"))
+
+    assert answers.asked[0][:2] == ("DELETE", "/v1/tasks/t")
