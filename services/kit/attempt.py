@@ -19,7 +19,7 @@ from stoculus.checkpoints import Checkpoint, Failure
 from stoculus.errors import ColumnsMissing, StoculusError, TooManyBadRows, TopicLost, VendorAnswerMalformed
 from stoculus.kafka.admin import HISTORICAL_CONFIG, create_topics
 from stoculus.kafka.checkpoints import read_checkpoint
-from stoculus.kafka.ends import last_record_offset, reader, topic_ends
+from stoculus.kafka.ends import last_record_offset, topic_ends
 from stoculus.topics import quarantine
 
 
@@ -96,11 +96,7 @@ class Attempt:
         if checkpoint is None or not checkpoint.records:
             create_topics(self._env.admin, [facts.task_id], HISTORICAL_CONFIG)
             return
-        consumer = reader(self._env.bootstrap)
-        try:
-            ends = topic_ends(consumer, facts.task_id)
-        finally:
-            consumer.close()
+        ends = topic_ends(self._env.bootstrap, facts.task_id)
         if ends.low > 0 or ends.high < checkpoint.records:
             raise TopicLost(
                 f"Topic {facts.task_id} has lost records: {checkpoint.records} were written, "
@@ -161,16 +157,11 @@ class Attempt:
 
     def _complete(self, progress: Progress, writer: TransactionalWriter) -> None:
         """Write the receipt."""
-        consumer = reader(self._env.bootstrap)
-        try:
-            last_offset = last_record_offset(consumer, self._facts.task_id)
-        finally:
-            consumer.close()
         done = progress.checkpoint
         warnings = [] if done.records else ["The topic is empty: the vendor has nothing for the whole range."]
         changes = {
             "state": "completed",
-            "last_offset": last_offset,
+            "last_offset": last_record_offset(self._env.bootstrap, self._facts.task_id),
             "warnings": warnings,
             "rows_expected": done.records,
             "updated_at": self._env.now(),

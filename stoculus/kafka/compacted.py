@@ -5,8 +5,9 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
+from stoculus.errors import StoculusError
 from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
-from stoculus.kafka.ends import reader
+from stoculus.kafka.ends import partition_ends, reader
 
 _POLL_MESSAGES: Final = 1000
 
@@ -21,17 +22,19 @@ class CompactedLog:
         self._topic = topic
         self._consumer = reader(bootstrap)
         try:
-            if partitions is None:
-                metadata = self._consumer.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
-                partitions = sorted(metadata.partitions)
             # Before `assign`: a topic that the client does not know yet costs half a second there.
-            self.ends = {partition: self._end(partition) for partition in partitions}
+            metadata = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic]
+            partitions = sorted(metadata.partitions) if partitions is None else partitions
+            self.ends = {p: each.high for p, each in partition_ends(bootstrap, topic, partitions).items()}
             self._reached = dict.fromkeys(partitions, 0)
             self._at_end: set[int] = set()
             self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])
         except KafkaException as error:
             self._consumer.close()
             raise broker_error(error, f"opening {topic}") from error
+        except StoculusError:
+            self._consumer.close()
+            raise
 
     def poll(self, timeout_s: float) -> Iterator[tuple[str, bytes | None]]:
         """Key and value (None: deleted) of what has arrived within the time-out. It may yield nothing."""
@@ -53,9 +56,6 @@ class CompactedLog:
 
     def close(self) -> None:
         self._consumer.close()
-
-    def _end(self, partition: int) -> int:
-        return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), REQUEST_TIMEOUT_S)[1])
 
     def _consume(self, timeout_s: float) -> list[Message]:
         records = []

@@ -16,8 +16,8 @@ class Ends:
     high: int
 
 
-def reader(bootstrap: str) -> Consumer:
-    """A consumer for looking at single partitions: no group, committed records only, tells the end of a partition."""
+def reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
+    """A consumer for looking at single partitions: no group, tells the end of a partition."""
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -27,38 +27,58 @@ def reader(bootstrap: str) -> Consumer:
             "fetch.queue.backoff.ms": 10,
             # The end of a partition is told by an empty answer: half a second late by default.
             "fetch.wait.max.ms": 10,
-            "isolation.level": "read_committed",
+            "isolation.level": isolation,
         }
     )
 
 
-def topic_ends(consumer: Consumer, topic: str) -> Ends:
-    """The ends of the topic's partition; raise TopicLost where there is no such topic."""
+def partition_ends(bootstrap: str, topic: str, partitions: list[int]) -> dict[int, Ends]:
+    """The ends of partitions, records of open transactions included; raise TopicLost where there is no such topic."""
+    # To a consumer of committed records the broker tells the last stable offset instead.
+    consumer = reader(bootstrap, "read_uncommitted")
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=REQUEST_TIMEOUT_S)
+        return {
+            partition: Ends(*consumer.get_watermark_offsets(TopicPartition(topic, partition), REQUEST_TIMEOUT_S))
+            for partition in partitions
+        }
     except KafkaException as error:
         if error.args[0].code() in (KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART):
             raise TopicLost(
                 f"Topic {topic} does not exist.", remedy="Was it deleted? Submit a new backtest."
             ) from error
         raise broker_error(error, f"reading the ends of {topic}") from error
-    return Ends(low, high)
+    finally:
+        consumer.close()
 
 
-def last_record_offset(consumer: Consumer, topic: str) -> int | None:
-    """The offset of the last committed record, None where there is none.
+def topic_ends(bootstrap: str, topic: str) -> Ends:
+    """The ends of a topic of one partition; raise TopicLost where there is no such topic."""
+    return partition_ends(bootstrap, topic, [0])[0]
 
-    Markers and aborted records stand behind it: look further and further back.
+
+def last_record_offset(bootstrap: str, topic: str) -> int | None:
+    """The offset of the last committed record of a topic of one partition, None where there is none.
+
+    For a topic that nobody writes to: it waits until transactions that are being ended have ended. Markers and
+    aborted records stand behind the record: it looks further and further back.
     """
-    ends = topic_ends(consumer, topic)
-    start, span = ends.high, 4
-    while start > ends.low:
-        stop, start = start, max(ends.low, ends.high - span)
-        found = _last_in(consumer, topic, start, stop)
-        if found is not None:
-            return found
-        span *= 16
-    return None
+    ends = topic_ends(bootstrap, topic)
+    consumer = reader(bootstrap)
+    try:
+        # Before `assign`: a topic that the client does not know yet costs half a second there.
+        consumer.list_topics(topic, REQUEST_TIMEOUT_S)
+        start, span = ends.high, 4
+        while start > ends.low:
+            stop, start = start, max(ends.low, ends.high - span)
+            found = _last_in(consumer, topic, start, stop)
+            if found is not None:
+                return found
+            span *= 16
+        return None
+    except KafkaException as error:
+        raise broker_error(error, f"reading the end of {topic}") from error
+    finally:
+        consumer.close()
 
 
 def _last_in(consumer: Consumer, topic: str, start: int, stop: int) -> int | None:

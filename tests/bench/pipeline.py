@@ -24,7 +24,7 @@ from services.kit.progress import Progress
 from services.kit.writer import QuarantinedRow, Rows, TransactionalWriter
 from stoculus.checkpoints import Checkpoint
 from stoculus.kafka import registry
-from stoculus.kafka.ends import last_record_offset, reader
+from stoculus.kafka.ends import last_record_offset
 from stoculus.records.framing import HEADER_BYTES
 from stoculus.settings import ServiceSettings
 from tests.bench import source
@@ -145,9 +145,7 @@ def _first_checkpoint(job: Job) -> Checkpoint:
 
 def _check(bench: Bench, topic: str, records: int, rows: int) -> None:
     """A bench that loses rows measures nothing. Each transaction's marker takes an offset."""
-    consumer = reader(bench.bootstrap)
-    last_offset = last_record_offset(consumer, topic)
-    consumer.close()
+    last_offset = last_record_offset(bench.bootstrap, topic)
     if records != rows or last_offset is None or last_offset + 1 < records:
         raise RuntimeError(f"{topic}: {rows} rows, {records} records counted, last offset {last_offset}")
 
