@@ -9,8 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stoculus.errors import SettingsInvalid
 
@@ -19,30 +18,22 @@ PREFIX = "STOCULUS_"
 Tier = Literal["free", "value", "standard", "pro"]
 
 
-class SuiteSettings(BaseSettings):
+class SuiteSettings(BaseModel):
     """What each program's settings share: the prefix, and `load`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: `load` reads the environment that it is given."""
-        return (init_settings,)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings from the environment; raise SettingsInvalid for unknown names and wrong values."""
+        """Read the settings from the environment; raise SettingsInvalid for unknown names and wrong values.
+
+        A variable that is set to nothing counts as not set.
+        """
         refuse_unknown(environ)
-        known = {name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
+        given = {name: environ.get(PREFIX + name.upper(), "") for name in cls.model_fields}
+        known = {name: value for name, value in given.items() if value}
         try:
-            return cls(**known)  # type: ignore[arg-type]
+            return cls.model_validate(known)
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + str(first["loc"][0]).upper()

@@ -25,7 +25,7 @@ def encode(batch: pa.RecordBatch, record: RecordType) -> pa.BinaryArray:
 def decode(bodies: Sequence[bytes], record: RecordType) -> pa.RecordBatch:
     """Decode Avro bodies to a batch with the columns of `record.arrow`."""
     if not bodies:
-        return pa.RecordBatch.from_pylist([], schema=record.arrow)
+        return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in record.arrow], schema=record.arrow)
     rows = pyruhvro.deserialize_array(list(bodies), record.avro)
     # The decoder leaves the time zone out; the values are UTC.
     columns = [column.cast(field.type) for column, field in zip(rows.columns, record.arrow, strict=True)]

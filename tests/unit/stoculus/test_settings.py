@@ -70,12 +70,16 @@ def test_a_variable_like_no_other_is_refused_too() -> None:
         ("STOCULUS_THETA_IDLE_TIMEOUT_S", "0"),
         ("STOCULUS_MEMORY_BUDGET_MB", "31"),
         ("STOCULUS_CONCURRENT_TASKS", "many"),
-        ("STOCULUS_HISTORICAL_STOCK_PORT", ""),
+        ("STOCULUS_HISTORICAL_STOCK_PORT", "http"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsInvalid, match=name):
         ServiceSettings.load({name: value})
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
+    assert ServiceSettings.load({"STOCULUS_HISTORICAL_STOCK_PORT": ""}).historical_stock_port == 8101
 
 
 def test_settings_are_read_from_what_is_given_not_from_the_environment_of_the_process(
