@@ -39,14 +39,15 @@ class Budget:
         return float(min(self.most_s, self.first_s * 2 ** min(attempt, 30)))
 
 
+# For what passes in seconds. Longer troubles are the caller's to wait out, who can tell the user why.
 BUDGETS: Mapping[type[Transient], Budget] = {
-    VendorBusy: Budget(attempts=120, first_s=0.25, most_s=15),
-    VendorDisconnected: Budget(attempts=120, first_s=1, most_s=10),
-    VendorStarting: Budget(attempts=120, first_s=1, most_s=10),
-    VendorUnreachable: Budget(attempts=60, first_s=0.25, most_s=10),
-    VendorSilent: Budget(attempts=2, first_s=1, most_s=5),
-    VendorBodyCut: Budget(attempts=3, first_s=0.5, most_s=5),
-    VendorFault: Budget(attempts=3, first_s=1, most_s=10),
+    VendorBusy: Budget(attempts=8, first_s=0.25, most_s=15),
+    VendorDisconnected: Budget(attempts=3, first_s=0.5, most_s=5),
+    VendorStarting: Budget(attempts=3, first_s=0.5, most_s=5),
+    VendorUnreachable: Budget(attempts=3, first_s=0.25, most_s=5),
+    VendorSilent: Budget(attempts=1, first_s=0.5, most_s=5),
+    VendorBodyCut: Budget(attempts=1, first_s=0.5, most_s=5),
+    VendorFault: Budget(attempts=3, first_s=0.5, most_s=10),
 }
 
 # Somebody waits for the answer: better a 503 soon.

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from stoculus.checkpoints import Checkpoint
 from stoculus.errors import Fenced, StoculusError
-from stoculus.kafka.admin import broker_error
+from stoculus.kafka.admin import QUIET, broker_error
 from stoculus.kafka.checkpoints import partition_of
 from stoculus.kafka.enqueue import HAS_EXTENSION, enqueue
 from stoculus.topics import CHECKPOINTS, quarantine
@@ -26,6 +26,7 @@ _FENCED: Final = (
 )
 
 PRODUCER_CONFIG: Final[dict[str, object]] = {
+    **QUIET,
     "acks": "all",
     # The commit reports for all rows at once.
     "delivery.report.only.error": True,

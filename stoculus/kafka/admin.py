@@ -11,13 +11,17 @@ from stoculus import topics
 from stoculus.errors import BrokerRefused, BrokerUnavailable, StoculusError
 
 REQUEST_TIMEOUT_S: Final = 15
+QUIET: Final = {"log_level": 2}
+"""librdkafka writes a line to stderr for each refused connection; what matters comes as an error."""
+
 NEVER_ROLL_MS: Final = 2**63 - 1
 
 HISTORICAL_CONFIG: Final = {"retention.ms": "-1", "segment.ms": str(NEVER_ROLL_MS)}
 """Records of history are old by nature: time must neither delete them nor roll a segment a day."""
 
 CONTROL_TOPICS: Final[dict[str, tuple[int, dict[str, str]]]] = {
-    topics.CHECKPOINTS: (8, {"cleanup.policy": "compact"}),
+    # Small segments: the active one is never compacted, and a runner that starts reads its whole partition.
+    topics.CHECKPOINTS: (8, {"cleanup.policy": "compact", "segment.bytes": str(16 * 2**20)}),
     topics.BACKTESTS: (1, {"cleanup.policy": "compact"}),
 }
 """Partitions and settings of the control topics."""
@@ -25,11 +29,11 @@ CONTROL_TOPICS: Final[dict[str, tuple[int, dict[str, str]]]] = {
 
 def connect(bootstrap: str) -> AdminClient:
     """An admin client; it connects at its first request."""
-    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": REQUEST_TIMEOUT_S * 1000})
+    return AdminClient({**QUIET, "bootstrap.servers": bootstrap, "socket.timeout.ms": REQUEST_TIMEOUT_S * 1000})
 
 
 def create_topics(admin: AdminClient, names: Iterable[str], config: dict[str, str], partitions: int = 1) -> None:
-    """Create topics with one replica fewer than none: the broker's default; those that exist stay as they are."""
+    """Create topics with the broker's default replication; those that exist stay as they are."""
     wanted = [NewTopic(name, num_partitions=partitions, replication_factor=-1, config=config) for name in names]
     if not wanted:
         return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stoculus.errors import TopicLost
-from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.admin import QUIET, REQUEST_TIMEOUT_S, broker_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ def reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
     """A consumer for looking at single partitions: no group, tells the end of a partition."""
     return Consumer(
         {
+            **QUIET,
             "bootstrap.servers": bootstrap,
             "group.id": "stoculus-unused",
             "enable.auto.commit": False,
