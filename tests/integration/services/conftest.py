@@ -1,0 +1,113 @@
+"""One service per simulator for the session; tests that kill one start their own."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.testing import running_simulator
+from tests.conftest import Broker, Registry, free_ports
+from tests.integration.kafka.conftest import Record, read_all
+from tests.integration.services.harness import Checkpoints, Service, Simulator
+
+_NUMBERS = count(1)
+Read = Callable[[str], list[Record]]
+ServiceOf = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def simulator(broker: Broker) -> Iterator[Simulator]:
+    """The synthetic market."""
+    with running_simulator() as url:
+        yield Simulator(url)
+
+
+@pytest.fixture(scope="session")
+def new_service(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceOf]:
+    """Makes services, not started."""
+    folder = tmp_path_factory.mktemp("services")
+    with ExitStack() as stack:
+
+        def make(theta_url: str, **settings: Any) -> Service:
+            [port] = free_ports(1)
+            chosen = {
+                "kafka_bootstrap": broker.bootstrap,
+                "registry_url": registry.url,
+                "historical_stock_port": port,
+                "theta_url": theta_url,
+                "theta_tier": "pro",
+                "theta_idle_timeout_s": 4,
+                "memory_budget_mb": 64,
+                **settings,
+            }
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
+            environment |= {f"STOCULUS_{name.upper()}": str(value) for name, value in chosen.items()}
+            service = Service(environment, port, folder / f"{port}.log")
+            stack.callback(service.close)
+            return service
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def shared_service(new_service: ServiceOf, simulator: Simulator) -> Service:
+    return new_service(simulator.url).start()
+
+
+@pytest.fixture
+def service(shared_service: Service, simulator: Simulator) -> Iterator[Service]:
+    """The service of the synthetic market; faults are healed afterwards."""
+    yield shared_service
+    simulator.heal()
+
+
+@pytest.fixture
+def own_service(new_service: ServiceOf, simulator: Simulator) -> Iterator[Service]:
+    """A started service of the test's own, to be killed."""
+    made = new_service(simulator.url).start()
+    yield made
+    made.close()
+    simulator.heal()
+
+
+@pytest.fixture(scope="session")
+def recorded_service(new_service: ServiceOf, recordings: Path) -> Iterator[Service]:
+    """The service of the recorded market."""
+    with running_simulator(sim_recordings=recordings) as url:
+        yield new_service(url).start()
+
+
+@pytest.fixture(scope="session")
+def checkpoints(broker: Broker, shared_service: Service) -> Iterator[Checkpoints]:
+    made = Checkpoints(broker.bootstrap)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def read(broker: Broker) -> Read:
+    """Every committed record of a topic."""
+    return lambda topic: read_all(broker.bootstrap, topic)
+
+
+@pytest.fixture
+def backtest_id(request: pytest.FixtureRequest) -> str:
+    return f"t{next(_NUMBERS)}"
+
+
+@pytest.fixture(scope="session")
+def reference(shared_service: Service, checkpoints: Checkpoints, read: Read) -> list[Record]:
+    """The undisturbed topic of LOAD: a million trades in one chunk of many blocks."""
+    task_id = shared_service.start_task(load("reference"))
+    checkpoints.completed(task_id)
+    return read(task_id)
+
+
+def load(backtest_id: str, **changes: Any) -> dict[str, Any]:
+    """The task of a million trades."""
+    day = "2024-01-03"
+    return {"backtest_id": backtest_id, "ticker": "LOAD", "start": day, "end": day, "schema": "trade"} | changes
