@@ -1,5 +1,6 @@
 """The transactional writer: the rows of a block and the checkpoint that counts them, in one Kafka transaction."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -102,14 +103,13 @@ class TransactionalWriter:
 
     def close(self) -> None:
         """Abort what is open, and leave."""
+        # A fenced or disconnected producer can neither: the broker aborts by its time-out, or has already.
         if self._in_transaction:
-            try:
+            with suppress(KafkaException):
                 self._producer.abort_transaction(_ABORT_S)
-            except KafkaException:
-                # A fenced or disconnected producer cannot: the broker aborts by its time-out, or has already.
-                self._in_transaction = False
         self._producer.purge(in_queue=True, in_flight=True)
-        self._producer.close()
+        with suppress(KafkaException):
+            self._producer.close()
 
     def __enter__(self) -> Self:
         return self
