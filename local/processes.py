@@ -85,6 +85,7 @@ class Supervisor:
             self.stop(program.name)
         started = self.pid(program.name) is None
         if started:
+            self._await_death(program.name)
             for port in program.ports:
                 require_free(port, program.name)
             program.prepare()
@@ -130,6 +131,15 @@ class Supervisor:
         with suppress(psutil.Error):  # it may have ended already
             while not psutil.Process(pid).cmdline():  # the system shows none for an instant after the spawn
                 time.sleep(0.001)
+
+    def _await_death(self, name: str) -> None:
+        """Whoever killed the program may not have waited: its ports are taken until its last thread has ended."""
+        record = self._read(name)
+        if record:
+            with suppress(psutil.Error):
+                process = psutil.Process(record.pid)
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    _ended(process, self._stop_s)
 
     def _await_ready(self, program: Program, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
