@@ -36,7 +36,7 @@ def read_blocks(
             block = table.block(data, line)
         elif tolerate_cut:
             cut = BadRow(line, data, "the body ends inside a row")
-            block = Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], len(data))
+            block = Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], data, line)
         else:
             raise VendorBodyCut(
                 f"The answer to {request} ends inside line {line}.",

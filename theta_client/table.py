@@ -30,13 +30,24 @@ class Block:
     """Some rows of an answer, in its order.
 
     `batch` has the columns asked for, `lines` the line of each of its rows, `bad_rows` what stood between them;
-    `raw_bytes` is the size as sent.
+    `data` is what was sent, from line `first_line` on.
     """
 
     batch: pa.RecordBatch
     lines: pa.Int64Array
     bad_rows: list[BadRow]
-    raw_bytes: int
+    data: bytes
+    first_line: int
+
+    @property
+    def raw_bytes(self) -> int:
+        """The size as sent."""
+        return len(self.data)
+
+    def raw_lines(self, lines: Sequence[int]) -> list[bytes]:
+        """Lines as sent, without their ends."""
+        sent = self.data.split(b"\n") if lines else []
+        return [sent[line - self.first_line].removesuffix(b"\r") for line in lines]
 
     @property
     def last_line(self) -> int:
@@ -79,27 +90,27 @@ class Table:
         self._plain = pa.csv.ParseOptions(quote_char=False)
         self._quoted = pa.csv.ParseOptions()
 
-    def block(self, data: bytes, first_line: int) -> Block:
+    def block(self, sent: bytes, first_line: int) -> Block:
         """The rows of whole lines; `first_line` is the line number of the first."""
-        size_bytes = len(data)
+        data = sent
         if data.endswith((b"\n\n", b"\n\r\n")):  # so ends each answer of a live terminal
             data = data[: data.find(b"\n", len(data.rstrip(b"\r\n"))) + 1]
         line_count = count_lines(data)
         try:
             batch = self._strict(data, line_count)
         except _Refused:
-            return self._salvaged(data, first_line, size_bytes)
+            return self._salvaged(sent, first_line)
         lines = pa.array(np.arange(first_line, first_line + line_count), pa.int64())
-        return Block(batch, lines, [], size_bytes)
+        return Block(batch, lines, [], sent, first_line)
 
-    def _salvaged(self, data: bytes, first_line: int, size_bytes: int) -> Block:
+    def _salvaged(self, data: bytes, first_line: int) -> Block:
         numbered = (_Line(number, raw) for number, raw in enumerate(data.split(b"\n")[:-1], first_line))
         rows = [line for line in numbered if line.raw.strip(b"\r")]
         bad_rows: list[BadRow] = []
         good = pa.Table.from_batches(self._good_runs(rows, bad_rows), self._columns)
         bad_lines = {row.line for row in bad_rows}
         lines = pa.array([line.number for line in rows if line.number not in bad_lines], pa.int64())
-        return Block(_one_batch(good), lines, bad_rows, size_bytes)
+        return Block(_one_batch(good), lines, bad_rows, data, first_line)
 
     def _good_runs(self, rows: list[_Line], bad_rows: list[BadRow]) -> Iterator[pa.RecordBatch]:
         """Halve down to the lines that the same parser refuses alone: what is accepted depends on no neighbour."""

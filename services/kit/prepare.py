@@ -83,13 +83,11 @@ class Preparer:
         self._last_us = int(highest[-1])
         if good.all():
             return rows, []
+        misplaced = np.flatnonzero(~good)
+        lines = block.lines.to_numpy(zero_copy_only=False)[misplaced].tolist()
         bad = [
-            BadRow(
-                block.lines[row].as_py() or 0,
-                str(block.batch.slice(row, 1).to_pylist()[0]).encode(),
-                "the time goes back" if inside[row] else "the time is outside of the requested range",
-            )
-            for row in np.flatnonzero(~good).tolist()
+            BadRow(line, raw, "the time goes back" if is_inside else "the time is outside of the requested range")
+            for line, raw, is_inside in zip(lines, block.raw_lines(lines), inside[misplaced], strict=True)
         ]
         return rows.filter(pa.array(good)), bad
 
