@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -14,8 +14,7 @@ from stoculus.kafka import admin as kafka_admin
 from tests.conftest import Broker
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A committed record as a plain consumer sees it."""
 
     offset: int

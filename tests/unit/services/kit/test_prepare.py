@@ -29,7 +29,8 @@ def bar(at: datetime, volume: int = 100, count: int = 1) -> dict[str, Any]:
 def block(rows: list[dict[str, Any]], first_line: int = 2, bad: list[BadRow] | None = None) -> Block:
     batch = pa.RecordBatch.from_pylist(rows, schema=BARS.columns)
     lines = pa.array(range(first_line, first_line + len(rows)), pa.int64())
-    return Block(batch, lines, bad or [], raw_bytes=1000)
+    data = b"".join(b"row %d\r\n" % (first_line + row) for row in range(len(rows)))
+    return Block(batch, lines, bad or [], data, first_line)
 
 
 def prepare(*blocks: Block, is_empty: IsEmpty | None = None, within: Window | None = None) -> list[Prepared]:
@@ -48,7 +49,7 @@ def test_rows_come_out_as_avro_with_their_times_in_utc() -> None:
     records = decode([body or b"" for body in rows.bodies.to_pylist()], BAR)
     assert records["ts_event"].equals(rows.ts_event)
     assert records["symbol"].to_pylist() == ["AAPL"] * 2
-    assert (len(rows), rows.bad_rows, rows.empty_rows, rows.raw_bytes) == (2, [], 0, 1000)
+    assert (len(rows), rows.bad_rows, rows.empty_rows, rows.raw_bytes) == (2, [], 0, 14)
 
 
 def test_equal_times_are_in_order_and_both_ends_are_inside() -> None:
@@ -63,7 +64,7 @@ def test_a_row_that_goes_back_in_time_is_set_apart_with_its_line() -> None:
     [rows] = prepare(block([bar(minute(0)), bar(minute(5)), bar(minute(3)), bar(minute(5))], first_line=10))
 
     assert len(rows) == 3
-    assert [(bad.line, bad.cause) for bad in rows.bad_rows] == [(12, "the time goes back")]
+    assert rows.bad_rows == [BadRow(12, b"row 12", "the time goes back")]
 
 
 def test_order_is_checked_over_blocks() -> None:
@@ -80,7 +81,7 @@ def test_a_row_outside_of_the_request_is_set_apart_and_does_not_spoil_the_order(
     [rows] = prepare(block([bar(minute(0)), bar(outside), bar(minute(1))]))
 
     assert len(rows) == 2
-    assert [(bad.line, bad.cause) for bad in rows.bad_rows] == [(3, "the time is outside of the requested range")]
+    assert rows.bad_rows == [BadRow(3, b"row 3", "the time is outside of the requested range")]
 
 
 def test_reports_may_come_at_any_time() -> None:

@@ -1,0 +1,180 @@
+"""What the vendor may do to a request: waited out, split, or told."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.kafka.conftest import Record
+from tests.integration.services.conftest import Read, ServiceOf
+from tests.integration.services.harness import Checkpoints, Service, Simulator, content, until
+
+TRADES = {"ticker": "SYM0500", "start": "2024-01-03", "end": "2024-01-05", "schema": "trade"}
+DAY = {"date": "2024-01-04"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shared_service: Service, checkpoints: Checkpoints, read: Read) -> list[Record]:
+    """The topic of the three days."""
+    task_id = shared_service.start_task({"backtest_id": "undisturbed"} | TRADES)
+    checkpoints.completed(task_id)
+    return read(task_id)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [
+        ({"kind": "status", "status": 429}, 3),
+        ({"kind": "status", "status": 474}, 2),
+        ({"kind": "status", "status": 503}, 2),
+        ({"kind": "status", "status": 571}, 2),
+        ({"kind": "status", "status": 500}, 2),
+        ({"kind": "status", "status": 570}, 1),
+        ({"kind": "reset", "after_bytes": 0}, 2),
+        ({"kind": "reset", "after_bytes": 70_000}, 2),
+        ({"kind": "cut", "after_bytes": 70_001}, 2),
+        ({"kind": "truncate_chunked", "after_bytes": 70_000}, 2),
+        ({"kind": "silent", "seconds": 60}, 1),
+        ({"kind": "silent", "seconds": 60, "headers": True}, 1),
+        ({"kind": "stall", "after_bytes": 70_000, "seconds": 60}, 1),
+        ({"kind": "column_added"}, None),
+        ({"kind": "column_moved", "column": "timestamp"}, None),
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()) if isinstance(fault, dict) else "",
+)
+def test_the_topic_is_the_same_after(
+    service: Service,
+    simulator: Simulator,
+    checkpoints: Checkpoints,
+    read: Read,
+    undisturbed: list[Record],
+    backtest_id: str,
+    fault: dict[str, Any],
+    times: int | None,
+) -> None:
+    simulator.fault(**fault, times=times, match=DAY)
+    task_id = service.start_task({"backtest_id": backtest_id} | TRADES)
+
+    receipt = checkpoints.completed(task_id)
+
+    assert simulator.fired()[0] >= (times or 1)
+    assert content(read(task_id)) == content(undisturbed)
+    assert receipt.bad_rows == 0
+
+
+def test_bars_of_many_days_that_are_too_much_are_asked_for_by_halves(
+    service: Service, simulator: Simulator, checkpoints: Checkpoints, read: Read, backtest_id: str
+) -> None:
+    bars = {"ticker": "SYM0500", "start": "2024-01-02", "end": "2024-01-26"}
+    whole = service.start_task({"backtest_id": backtest_id} | bars)
+    checkpoints.completed(whole)
+    simulator.fault("status", status=570, times=3)
+    parts = service.start_task({"backtest_id": f"{backtest_id}-parts"} | bars)
+    receipt = checkpoints.completed(parts)
+
+    assert simulator.fired() == [3]
+    assert content(read(parts)) == content(read(whole))
+    assert receipt.chunks_done == 1
+
+
+def test_a_day_without_data_is_an_empty_day_with_its_reason(
+    service: Service, simulator: Simulator, checkpoints: Checkpoints, undisturbed: list[Record], backtest_id: str
+) -> None:
+    simulator.fault("status", status=472, match=DAY)
+    receipt = checkpoints.completed(service.start_task({"backtest_id": backtest_id} | TRADES))
+
+    assert [(day.isoformat(), "472" in reason) for day, reason in receipt.empty_days.items()] == [("2024-01-04", True)]
+    assert sorted(day.isoformat() for day in receipt.days) == ["2024-01-03", "2024-01-05"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"kind": "status", "status": 400}, "vendor_refused"),
+        ({"kind": "status", "status": 473}, "vendor_refused"),
+        ({"kind": "status", "status": 476}, "vendor_refused"),
+        ({"kind": "html_200"}, "vendor_answer_malformed"),
+        ({"kind": "empty_200"}, "vendor_answer_malformed"),
+        ({"kind": "column_missing", "column": "size"}, "columns_missing"),
+        ({"kind": "column_renamed", "column": "price"}, "columns_missing"),
+        ({"kind": "another_login"}, "session_taken"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(str(part) for part in value.values()),
+)
+def test_what_no_waiting_mends_fails_the_task_and_a_retry_goes_on(
+    service: Service,
+    simulator: Simulator,
+    checkpoints: Checkpoints,
+    read: Read,
+    undisturbed: list[Record],
+    backtest_id: str,
+    fault: dict[str, Any],
+    code: str,
+) -> None:
+    task = {"backtest_id": backtest_id} | TRADES
+    simulator.fault(**fault, match=DAY)
+    task_id = service.start_task(task)
+
+    now = checkpoints.failed(task_id, code)
+
+    assert now.failure is not None
+    assert now.failure.remedy
+    done = read(task_id)
+    assert content(done) == content(undisturbed[: len(done)])
+    service.stop_task(task_id)
+    simulator.heal()
+    service.start_task(task | {"attempt": 2})
+    assert checkpoints.completed(task_id, attempt=2).attempt == 2
+    assert content(read(task_id)) == content(undisturbed)
+
+
+def test_columns_that_are_missing_are_named(
+    service: Service, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
+) -> None:
+    simulator.fault("column_renamed", column="price", match=DAY)
+    now = checkpoints.failed(service.start_task({"backtest_id": backtest_id} | TRADES), "columns_missing")
+
+    assert now.failure is not None
+    assert "price" in now.failure.message
+
+
+def test_a_tier_that_is_too_low_is_named_and_learned(
+    new_service: ServiceOf, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
+) -> None:
+    """A service of its own: it knows the account's tier better afterwards."""
+    service = new_service(simulator.url).start()
+    simulator.fault("status", status=403, match=DAY)
+    try:
+        now = checkpoints.failed(service.start_task({"backtest_id": backtest_id} | TRADES), "tier_too_low")
+    finally:
+        simulator.heal()
+
+    assert now.failure is not None
+    assert "standard" in now.failure.message
+    deep = {"backtest_id": backtest_id, "ticker": "AAPL", "start": "2013-01-02", "end": "2013-01-03"}
+    answer = service.http.post("/v1/tasks:plan", json={"tasks": [deep]})
+    assert (answer.status_code, answer.json()["field"]) == (422, "tasks[0].start")
+    service.end()
+
+
+def test_who_holds_the_account_is_told_and_the_account_can_be_taken_back(
+    service: Service, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
+) -> None:
+    simulator.fault("another_login")
+    now = checkpoints.failed(service.start_task({"backtest_id": backtest_id} | TRADES), "session_taken")
+    assert now.failure is not None
+    assert "another terminal" in now.failure.remedy.lower()
+    simulator.heal()
+
+    until(
+        lambda: checkpoints.completed(service.start_task({"backtest_id": f"{backtest_id}-2"} | TRADES)),
+        "the account works again",
+    )
+
+
+def test_a_vendor_that_fails_again_and_again_fails_the_task(
+    service: Service, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
+) -> None:
+    simulator.fault("status", status=572, match=DAY)
+    task_id = service.start_task({"backtest_id": backtest_id} | TRADES)
+
+    checkpoints.failed(task_id, "vendor_fault")
