@@ -79,10 +79,11 @@ class Coordinator:
     def missing(self) -> list[str]:
         """What is missing for work to go on. Blocking, 2 s at the most."""
         found = [str(self.backtests.trouble)] if self.backtests.trouble else []
-        try:
-            self.broker.check()
-        except StoculusError as error:
-            found.append(str(error))
+        for check in (self.store.check, self.broker.check) if not found else (self.broker.check,):
+            try:
+                check()
+            except StoculusError as error:
+                found.append(str(error))
         tails = (self.checkpoint_tail.trouble, self.manifest_tail.trouble)
         return found + [text for text in (*tails, self.progress.service_trouble) if text]
 

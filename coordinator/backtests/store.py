@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    false,
     insert,
     make_url,
     select,
@@ -131,6 +132,16 @@ class Store:
         if not written:
             raise Conflict(f"Backtest {old.backtest_id} was changed by someone else at the same time.", remedy="Retry.")
         return new
+
+    def check(self) -> None:
+        """Raise where nothing can be written; changes nothing."""
+        nothing = update(_BACKTESTS).where(false()).values(version=_BACKTESTS.c.version)
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(nothing)
+                connection.rollback()
+        except SQLAlchemyError as error:
+            raise self._unavailable("written", error) from error
 
     def close(self) -> None:
         self._engine.dispose()

@@ -107,3 +107,13 @@ def test_a_read_only_file_can_still_be_read(store: Store, path: Path) -> None:
             read_only.add(backtest("43"))
     finally:
         path.parent.chmod(0o755)
+
+
+def test_a_store_says_whether_it_may_be_written(store: Store, path: Path) -> None:
+    one = backtest_added(store)
+    store.check()
+    read_only = Store(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+    with pytest.raises(ServiceUnavailable, match="readonly"):
+        read_only.check()
+    assert read_only.load() == store.load() == [one]
