@@ -1,6 +1,7 @@
 """From a task to vendor requests, and what they will cost."""
 
 import difflib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -8,11 +9,20 @@ from typing import Final
 
 from services.historical_stock.records import MAPPINGS
 from stoculus.calendar import check_known, is_settled, nearest_trading_days, settled_from, trading_days
-from stoculus.errors import InvalidRequest, StoculusError, TierTooLow
+from stoculus.errors import (
+    InvalidRequest,
+    StoculusError,
+    TierTooLow,
+    VendorBodyCut,
+    VendorSilent,
+    VendorUnreachable,
+)
 from stoculus.instruments import Stock
 from stoculus.records.catalog import INTERVAL_US, Schema
 from stoculus.tasks import StockTask, TaskPlan
 from theta_client.client import HistoryRequest, ThetaClient, Tier, Window, plan_windows
+
+log = logging.getLogger(__name__)
 
 SYMBOLS_FRESH_FOR: Final = timedelta(hours=1)
 _BYTES_A_ROW: Final = 80
@@ -104,7 +114,17 @@ class StockPlanner:
 
     def plan(self, tasks: Sequence[StockTask]) -> list[TaskPlan]:
         """See Planner."""
+        self._require_vendor()
         return [self._plan(task, f"tasks[{i}]") for i, task in enumerate(tasks)]
+
+    def _require_vendor(self) -> None:
+        """Raise where no terminal answers. The list of symbols may be an hour old and says nothing of now."""
+        try:
+            self._client.status()
+        except (VendorUnreachable, VendorSilent, VendorBodyCut):
+            raise
+        except StoculusError as error:  # an answer, whatever it says: what ails the vendor is for the tasks to wait out
+            log.info("The terminal has no status: %s", error)
 
     def _plan(self, task: StockTask, path: str) -> TaskPlan:
         try:

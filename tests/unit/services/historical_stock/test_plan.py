@@ -19,7 +19,7 @@ from services.historical_stock.plan import (
 )
 from simulator.testing import running_simulator
 from stoculus.calendar import NEW_YORK, trading_days
-from stoculus.errors import InvalidRequest, TierTooLow
+from stoculus.errors import InvalidRequest, TierTooLow, VendorUnreachable
 from stoculus.instruments import Stock
 from stoculus.records.catalog import parse_schema
 from stoculus.tasks import StockTask
@@ -233,3 +233,14 @@ def test_the_list_of_symbols_is_asked_for_once_an_hour(simulator_url: str, clock
         clock.now += SYMBOLS_FRESH_FOR
         symbols.vendor_symbol(Stock("AAPL"), field="ticker")
         assert asked() == before + 2
+
+
+def test_without_a_terminal_nothing_is_planned_however_well_its_symbols_are_known(clock: Clock) -> None:
+    with ExitStack() as terminal:
+        url = terminal.enter_context(running_simulator())
+        with ThetaClient(url, Tier.PRO) as client:
+            planner = StockPlanner(client, SymbolList(client, clock), clock)
+            assert len(planner.plan([task()])) == 1
+            terminal.close()
+            with pytest.raises(VendorUnreachable):
+                planner.plan([task()])
