@@ -73,7 +73,7 @@ def group_b(at: Addresses, backtest_id: str, topics: list[str]) -> dict[str, tup
     return {topic: (count, means.get(topic)) for topic, count in counts.items()}
 
 
-def run(at: Addresses, console: Console) -> bool:
+def run(at: Addresses, console: Console, *, keep: bool) -> bool:
     """Submit, watch, read by two groups at once, compare with the receipt; whether all agrees."""
     console.rule("A backtest: two tickers; bars, trades and quotes of four days")
     data = [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("ohlcv", "trade", "quote")]
@@ -89,7 +89,7 @@ def run(at: Addresses, console: Console) -> bool:
         _show_vwap(vwaps.result())
         receipt = coordinator.ask("GET", f"/{backtest_id}/receipt")
         agrees = _show_counts(counts.result(), receipt)
-    _say_what_next(console, backtest_id, topics[0])
+    _say_what_next(console, backtest_id, topics[0], keep=keep)
     return agrees
 
 
@@ -124,10 +124,11 @@ def _show_counts(counts: dict[str, tuple[int, float | None]], receipt: dict[str,
     return all(count == written[topic] for topic, (count, _) in counts.items())
 
 
-def _say_what_next(console: Console, backtest_id: str, topic: str) -> None:
+def _say_what_next(console: Console, backtest_id: str, topic: str, *, keep: bool) -> None:
     console.rule("What to try next")
+    start = () if keep else ("make local-up    # starts the stack again; what is written is still there",)
     lines = (
-        "make local-up                                     # start the stack again; what is written is still there",
+        *start,
         f".venv/bin/stoculus backtest receipt {backtest_id}",
         f".venv/bin/stoculus consume {topic} --from {START}T10:00 --limit 5",
         ".venv/bin/stoculus backtest submit --symbols SPY --schema quote --start 2024-01-02 --end 2024-01-05 --watch",
@@ -154,7 +155,7 @@ def main() -> int:
         console.rule("The local stack: a real Kafka, a real schema registry, a simulated vendor")
         try:
             stack.up()
-            agrees = run(_addresses(settings), console)
+            agrees = run(_addresses(settings), console, keep=keep)
         finally:
             if not keep:
                 console.rule("Stopping")
