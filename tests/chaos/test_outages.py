@@ -85,7 +85,7 @@ def test_a_running_task_does_not_miss_the_registry(world: World, market: Market)
 
 
 def test_a_coordinator_whose_store_cannot_be_written_refuses_what_would_change_it(world: World, market: Market) -> None:
-    world.slow(1_500_000)
+    world.slow(300_000)
     world.submit(market.medium.body("stored"))
     world.wait_for_records("stored")
     world.stop(COORDINATOR)
