@@ -49,6 +49,19 @@ def test_id_ticker_and_days_are_enough(
     assert receipt.complete_until == datetime(2024, 1, 17, 5, tzinfo=UTC)
 
 
+def test_the_open_moves_in_utc_when_the_clocks_change(
+    service: Service, checkpoints: Checkpoints, read: Read, backtest_id: str
+) -> None:
+    days = {"start": "2024-03-08", "end": "2024-03-11"}
+    task_id = service.start_task(bars(backtest_id, **days, keep_empty_bars=True))
+    checkpoints.completed(task_id)
+
+    times = [datetime.fromtimestamp(record.time_ms / 1000, UTC) for record in read(task_id)]
+    assert len(times) == 2 * 391
+    assert (times[0], times[390]) == (datetime(2024, 3, 8, 14, 30, tzinfo=UTC), datetime(2024, 3, 8, 21, tzinfo=UTC))
+    assert (times[391], times[-1]) == (datetime(2024, 3, 11, 13, 30, tzinfo=UTC), datetime(2024, 3, 11, 20, tzinfo=UTC))
+
+
 def test_a_million_trades_are_those_of_the_vendor(
     simulator: Simulator, registry: Registry, reference: list[Record]
 ) -> None:

@@ -9,6 +9,7 @@ import zipfile
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,8 +77,13 @@ def trades(lean: Path, ticker: str, day: date) -> Iterator[Row]:
         }
 
 
-def quotes(lean: Path, ticker: str, day: date) -> Iterator[Row]:
+@lru_cache(maxsize=1)
+def quotes(lean: Path, ticker: str, day: date) -> list[Row]:
     """A bid row and the ask row after it, of the same millisecond, are one quote."""
+    return list(_pairs(lean, ticker, day))
+
+
+def _pairs(lean: Path, ticker: str, day: date) -> Iterator[Row]:
     before: list[str] | None = None
     for row in lines(lean / f"equity/usa/tick/{ticker.lower()}/{day:%Y%m%d}_quote.zip"):
         is_bid = row[3:5] == ["0", "0"]
@@ -101,7 +107,7 @@ def _sides(bid: list[str], ask: list[str]) -> Row:
 
 def trade_quotes(lean: Path, ticker: str, day: date) -> Iterator[Row]:
     """Each trade with the last quote at or before it."""
-    beside = list(quotes(lean, ticker, day))
+    beside = quotes(lean, ticker, day)
     times = [quote["ts_event"] for quote in beside]
     for trade in trades(lean, ticker, day):
         quote = dict(beside[bisect_right(times, trade["ts_event"]) - 1])
@@ -153,7 +159,7 @@ def reports(lean: Path, ticker: str, start: date, end: date) -> Iterator[Row]:
 
 def quotes_each_minute(lean: Path, ticker: str, day: date, first_ms: int, last_ms: int) -> Iterator[Row]:
     """The last quote of the tick file at or before each minute, both ends included."""
-    all_quotes = list(quotes(lean, ticker, day))
+    all_quotes = quotes(lean, ticker, day)
     times = [quote["ts_event"] for quote in all_quotes]
     for ms in range(first_ms, last_ms + 1, 60_000):
         at = moment(day, ms)
