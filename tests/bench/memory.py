@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +17,20 @@ from tests.bench import source
 from tests.bench.stack import Bench, free_ports
 
 BUDGET_MB: Final = 32
-TEN_MILLION: Final = "LOAD10"
-"""The ticker of ten million quotes a day."""
+RUNS: Final = {
+    "rss-1m": ("LOAD", date(2024, 1, 2)),
+    "rss-10m": ("LOAD10", date(2024, 1, 2)),
+    "rss-10-days": ("LOAD", date(2024, 1, 16)),
+}
+"""Ticker and last day: a million quotes of a day, ten million of a day, and ten days of a million, fetched ahead."""
+
 _START_S: Final = 60
 _DEADLINE_S: Final = 600
 
 
-def peak_rss_mib(bench: Bench, ticker: str, backtest_id: str) -> float:
-    """MiB at the highest, with a memory budget of 32 MB: one day of quotes (`LOAD` 1 M rows, `LOAD10` 10 M)."""
-    task = one_day(ticker, backtest_id)
+def peak_rss_mib(bench: Bench, run: str, backtest_id: str) -> float:
+    """MiB at the highest, with a memory budget of 32 MB."""
+    task = task_of(run, backtest_id)
     (port,) = free_ports(1)
     environment = bench.environment(historical_stock_port=port, memory_budget_mb=BUDGET_MB)
     command = [sys.executable, "-m", "services.historical_stock"]
@@ -43,9 +49,10 @@ def peak_rss_mib(bench: Bench, ticker: str, backtest_id: str) -> float:
             process.terminate()
 
 
-def one_day(ticker: str, backtest_id: str) -> StockTask:
-    """All quotes of a ticker's day."""
-    return source.task(backtest_id, ticker, end=source.DAYS[0])
+def task_of(run: str, backtest_id: str) -> StockTask:
+    """The task of one of RUNS."""
+    ticker, end = RUNS[run]
+    return source.task(backtest_id, ticker, end=end)
 
 
 def can_measure() -> bool:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Final
 
 from stoculus.kafka.enqueue import HAS_EXTENSION
@@ -44,8 +45,8 @@ def measure(bench: Bench, *, quick: bool) -> tuple[list[Comparison], list[Figure
         rounds.take("naive-whole-way", lambda name: naive_whole_way(bench, name))
         rounds.take("first-record", lambda name: first_record(bench, name))
         if with_memory:
-            rounds.take("rss-1m", lambda name: memory.peak_rss_mib(bench, source.TICKER, name))
-            rounds.take("rss-10m", lambda name: memory.peak_rss_mib(bench, memory.TEN_MILLION, name))
+            for run in memory.RUNS:
+                rounds.take(run, partial(memory.peak_rss_mib, bench, run))
     bench.say("One backtest of many topics")
     first = Figure("first_record_of_a_day_of_bars", "s", rounds.values["first-record"], limit=2.0)
     return comparisons(rounds.values), [first, *many_topics(bench, "bench-many")]
@@ -58,7 +59,8 @@ def _prepare(bench: Bench, *, with_memory: bool) -> Mapping[date, bytes]:
     for ticker in many_tickers():
         source.warm(bench.simulator_url, source.task("none", ticker, schema="ohlcv", end=source.DAYS[0]))
     if with_memory:
-        source.warm(bench.simulator_url, memory.one_day(memory.TEN_MILLION, "none"))
+        for run in memory.RUNS:
+            source.warm(bench.simulator_url, memory.task_of(run, "none"))
     return bodies
 
 
@@ -88,5 +90,7 @@ def comparisons(values: Mapping[str, list[float]]) -> list[Comparison]:
     rows.append(("whole_way_vs_naive", "whole-way", "naive-whole-way", 5.0))
     found = [Comparison(name, "records/s", values[ours], values[other], target) for name, ours, other, target in rows]
     if "rss-10m" in values:
-        found.append(Comparison("rss_10m_vs_1m", "MiB", values["rss-10m"], values["rss-1m"], 1.1, at_most=True))
+        ten, one = values["rss-10m"], values["rss-1m"]
+        found.append(Comparison("rss_10m_vs_1m", "MiB", ten, one, 1.1, at_most=True))
+        found.append(Comparison("rss_10_days_vs_1_day", "MiB", values["rss-10-days"], one, at_most=True))
     return found

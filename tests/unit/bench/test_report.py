@@ -31,7 +31,10 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_the_ratio_of_the_medians() 
 
 
 def test_the_promised_rows_are_there_with_their_targets() -> None:
-    targets = {each.name: each.target for each in comparisons({**C_LOOP, "rss-1m": [1.0], "rss-10m": [1.0]})}
+    targets = {
+        each.name: each.target
+        for each in comparisons({**C_LOOP, "rss-1m": [1.0], "rss-10m": [1.0], "rss-10-days": [1.0]})
+    }
     promised = {
         "pipeline_vs_naive": 10,
         "pipeline_vs_naive_python_loop": 5,
