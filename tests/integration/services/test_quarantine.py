@@ -1,7 +1,5 @@
 """Malformed rows: set apart with cause and line, none tolerated unless asked for, nothing lost in silence."""
 
-from typing import Any
-
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
@@ -178,8 +176,8 @@ def test_bad_rows_that_stand_on_the_topic_already_are_not_set_apart_again(
     service: Service, simulator: Simulator, checkpoints: Checkpoints, broker: Broker, backtest_id: str, read: Read
 ) -> None:
     """A task that is stopped behind a tolerated row, in the middle of its chunk, and run again."""
-    day: dict[str, Any] = {"ticker": "LOAD", "start": "2024-01-03", "end": "2024-01-03", "schema": "trade"}
-    task = {"backtest_id": backtest_id, "max_bad_rows": 3} | day
+    day = {"start": "2024-01-03", "end": "2024-01-03"}
+    task = {"backtest_id": backtest_id, "ticker": "LOAD", "schema": "trade", "max_bad_rows": 3} | day
     simulator.fault("nan", row=7)
     task_id = service.start_task(task)
     checkpoints.started(task_id)
