@@ -16,6 +16,7 @@ from stoculus.kafka.compacted import CompactedLog
 from stoculus.tasks import TaskStatus
 
 POLL_S: Final = 0.05
+END_WAIT_MS: Final = 500
 RETRY_S: Final = 0.3
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,9 @@ class Tail:
                 self._stop.wait(RETRY_S)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        reader = CompactedLog(self._bootstrap, self._topic, list(range(admin.CONTROL_TOPICS[self._topic][0])))
+        reader = CompactedLog(
+            self._bootstrap, self._topic, list(range(admin.CONTROL_TOPICS[self._topic][0])), end_wait_ms=END_WAIT_MS
+        )
         try:
             self._error = None
             # At once, and as one: read again after a failure, old values must not show up between the newest.

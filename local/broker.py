@@ -39,6 +39,8 @@ group.initial.rebalance.delay.ms=0
 # after a crash the controller waits for the old session's end before it takes the broker back: 9 s by default
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
+# a sparse index of 10 MB, the default, costs milliseconds at its first touch: each topic and each marker pays
+log.index.size.max.bytes=131072
 # a transaction left hanging hides what others commit behind it: end it when its time-out is over
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 """

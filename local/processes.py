@@ -85,9 +85,8 @@ class Supervisor:
             self.stop(program.name)
         started = self.pid(program.name) is None
         if started:
-            self._await_death(program.name)
             for port in program.ports:
-                require_free(port, program.name)
+                self._await_free(port, program.name)
             program.prepare()
             self._spawn(program)
         self._await_ready(program, timeout_s)
@@ -132,14 +131,17 @@ class Supervisor:
             while not psutil.Process(pid).cmdline():  # the system shows none for an instant after the spawn
                 time.sleep(0.001)
 
-    def _await_death(self, name: str) -> None:
+    def _await_free(self, port: int, name: str) -> None:
         """Whoever killed the program may not have waited: its ports are taken until its last thread has ended."""
-        record = self._read(name)
-        if record:
-            with suppress(psutil.Error):
-                process = psutil.Process(record.pid)
-                if process.status() == psutil.STATUS_ZOMBIE:
-                    _ended(process, self._stop_s)
+        deadline = time.monotonic() + (self._stop_s if self._read(name) else 0)
+        while True:
+            try:
+                require_free(port, name)
+                return
+            except StackFailed:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.05)
 
     def _await_ready(self, program: Program, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 from services.kit.memory import MemoryBudget
@@ -17,6 +18,8 @@ _COPIES: Final = 4
 """What a byte of CSV takes on its way: itself, Arrow columns, Avro bodies, the producer's queue."""
 
 _POLL_S: Final = 0.1
+_MOST_THREADS: Final = 1024
+"""More than tasks and slots can ever ask for at once: nobody waits for a thread."""
 
 Read = Callable[[Window, threading.Event], Iterator[Prepared]]
 
@@ -29,6 +32,8 @@ class Lookahead:
     """
 
     def __init__(self, slots: Callable[[], int]) -> None:
+        # Threads that are used again, not one a chunk: memory that a new thread gets from the allocator stays with it.
+        self.threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="fetch")
         self._slots = slots
         self._lock = threading.Lock()
         self._tasks = 0
@@ -58,14 +63,13 @@ class Lookahead:
 class ChunkFetch:
     """One chunk on its way."""
 
-    def __init__(self, read: Read, window: Window, budget: MemoryBudget) -> None:
+    def __init__(self, read: Read, window: Window, budget: MemoryBudget, threads: Executor) -> None:
         self.window = window
         self._read = read
         self._share = budget.share()
         self._blocks: queue.SimpleQueue[Prepared | Exception | None] = queue.SimpleQueue()
         self._aborted = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"fetch-{window.start}", daemon=True)
-        self._thread.start()
+        self._done = threads.submit(self._run)
 
     def promote(self) -> None:
         """The chunk's turn to be written has come."""
@@ -91,7 +95,7 @@ class ChunkFetch:
     def close(self) -> None:
         """Stop fetching and give back all memory."""
         self._aborted.set()
-        self._thread.join()
+        self._done.result()
         self._share.close()
 
     def _run(self) -> None:
@@ -120,11 +124,11 @@ def prefetch(
         while (ahead or upcoming) and not stop.is_set():
             if ahead:
                 lookahead.give_back()
-            current = ahead.popleft() if ahead else ChunkFetch(read, upcoming.popleft(), budget)
+            current = ahead.popleft() if ahead else ChunkFetch(read, upcoming.popleft(), budget, lookahead.threads)
             current.promote()
             try:
                 while upcoming and lookahead.try_take():
-                    ahead.append(ChunkFetch(read, upcoming.popleft(), budget))
+                    ahead.append(ChunkFetch(read, upcoming.popleft(), budget, lookahead.threads))
                 yield current
             finally:
                 current.close()

@@ -33,6 +33,7 @@ PRODUCER_CONFIG: Final[dict[str, object]] = {
     "delivery.report.only.error": True,
     "compression.type": "lz4",
     "linger.ms": 20,
+    "batch.num.messages": 50_000,
     "queue.buffering.max.messages": 250_000,
     "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
 }

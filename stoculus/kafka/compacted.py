@@ -15,12 +15,15 @@ _POLL_MESSAGES: Final = 1000
 class CompactedLog:
     """A reader of a compacted topic from the beginning, all partitions or the given ones, committed records only.
 
+    `end_wait_ms`: how late the end of a partition may be told; more of it spares the broker of a long reader.
     `ends`: the end of each partition when the log was opened, uncommitted records included.
     """
 
-    def __init__(self, bootstrap: str, topic: str, partitions: list[int] | None = None) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, partitions: list[int] | None = None, *, end_wait_ms: int = 10
+    ) -> None:
         self._topic = topic
-        self._consumer = reader(bootstrap)
+        self._consumer = reader(bootstrap, end_wait_ms=end_wait_ms)
         try:
             # Before `assign`: a topic that the client does not know yet costs half a second there.
             metadata = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic]

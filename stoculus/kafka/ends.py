@@ -16,8 +16,8 @@ class Ends:
     high: int
 
 
-def reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
-    """A consumer for looking at single partitions: no group, tells the end of a partition."""
+def reader(bootstrap: str, isolation: str = "read_committed", end_wait_ms: int = 10) -> Consumer:
+    """A consumer for looking at single partitions: no group, tells their ends, at the latest after `end_wait_ms`."""
     return Consumer(
         {
             **QUIET,
@@ -26,8 +26,8 @@ def reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "fetch.queue.backoff.ms": 10,
-            # The end of a partition is told by an empty answer: half a second late by default.
-            "fetch.wait.max.ms": 10,
+            # The end of a partition is told by an empty answer, which the broker holds back so long.
+            "fetch.wait.max.ms": end_wait_ms,
             "isolation.level": isolation,
         }
     )

@@ -134,7 +134,9 @@ def test_bad_input_is_refused_with_field_and_remedy_and_nothing_is_created(
     assert [b["backtest_id"] for b in stack.api.get("/v1/backtests").json()["backtests"][:1]] == [
         b["backtest_id"] for b in listed
     ]
-    assert topics_of(stack) == topics
+    # An earlier test's backtest may still get its topics meanwhile.
+    known = tuple(f"-{b['backtest_id']}" for b in stack.api.get("/v1/backtests").json()["backtests"])
+    assert [topic for topic in topics_of(stack) - topics if not topic.endswith(known)] == []
 
 
 def test_the_same_post_two_hundred_times_at_once_is_one_backtest(stack: Stack) -> None:

@@ -146,8 +146,9 @@ class Checkpoints:
 
     def of(self, task_id: str) -> Checkpoint | None:
         for message in self._consumer.consume(1000, 0.03):
-            if message.error() is None:
-                found = Checkpoint.model_validate_json(message.value() or b"")
+            # Other tests leave records of their own on the partitions.
+            if message.error() is None and (value := message.value()):
+                found = Checkpoint.model_validate_json(value)
                 self._newest[found.task_id] = found
         return self._newest.get(task_id)
 

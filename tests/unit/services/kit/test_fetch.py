@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
 
@@ -13,6 +14,7 @@ from tests.unit.services.kit.making import at, prepared, times_of, window
 from theta_client.client import Cancelled, Window
 
 MANY_BYTES = 10 * BLOCK_BYTES * 4
+THREADS = ThreadPoolExecutor()
 WINDOWS = [window(date(2024, 1, 1) + timedelta(days=n)) for n in range(1, 7)]
 
 
@@ -44,7 +46,7 @@ def lookahead(slots: int, tasks: int = 1) -> Lookahead:
 
 class TestAChunk:
     def test_gives_its_blocks_in_order(self, budget: MemoryBudget, stop: threading.Event) -> None:
-        chunk = ChunkFetch(three_blocks, WINDOWS[0], budget)
+        chunk = ChunkFetch(three_blocks, WINDOWS[0], budget, THREADS)
         chunk.promote()
 
         assert hours_of(chunk.blocks(stop)) == [10, 11, 12]
@@ -57,7 +59,7 @@ class TestAChunk:
             yield prepared([at(window.start, 10)])
             raise VendorSilent("silent")
 
-        chunk = ChunkFetch(fails, WINDOWS[0], budget)
+        chunk = ChunkFetch(fails, WINDOWS[0], budget, THREADS)
         chunk.promote()
         blocks = chunk.blocks(stop)
 
@@ -73,7 +75,7 @@ class TestAChunk:
                 raise NoData("472")
             yield prepared([])
 
-        chunk = ChunkFetch(nothing, WINDOWS[0], budget)
+        chunk = ChunkFetch(nothing, WINDOWS[0], budget, THREADS)
         with pytest.raises(NoData):
             list(chunk.blocks(stop))
         chunk.close()
@@ -84,7 +86,7 @@ class TestAChunk:
         def one(window: Window, aborted: threading.Event) -> Iterator[Prepared]:
             yield prepared([at(window.start, 10)], raw_bytes=1000)
 
-        chunk = ChunkFetch(one, WINDOWS[0], budget)
+        chunk = ChunkFetch(one, WINDOWS[0], budget, THREADS)
         chunk.promote()
         blocks = chunk.blocks(stop)
         next(blocks)
@@ -94,7 +96,7 @@ class TestAChunk:
         assert budget.used_bytes == 0
 
     def test_ends_early_when_stopped(self, budget: MemoryBudget, stop: threading.Event) -> None:
-        chunk = ChunkFetch(waits_for_abort, WINDOWS[0], budget)
+        chunk = ChunkFetch(waits_for_abort, WINDOWS[0], budget, THREADS)
         stop.set()
 
         assert list(chunk.blocks(stop)) == []
@@ -112,7 +114,7 @@ class TestAChunk:
             read.append(window)
             yield prepared([])
 
-        chunk = ChunkFetch(tells, WINDOWS[0], budget)
+        chunk = ChunkFetch(tells, WINDOWS[0], budget, THREADS)
         chunk.close()
 
         assert read == []
