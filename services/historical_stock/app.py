@@ -35,6 +35,7 @@ def build(settings: ServiceSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await to_thread.run_sync(pool.close)
+        environment.lookahead.threads.shutdown(wait=False, cancel_futures=True)
         client.close()
 
     app = create_app(
