@@ -8,9 +8,11 @@ fields).
 import difflib
 import json
 import logging
+import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -32,7 +34,9 @@ from stoculus.errors import InvalidRequest, StoculusError
 MAX_BODY_BYTES: Final = 1 << 20
 RETRY_AFTER_S: Final = 5
 GRACE_S: Final = 5
-"""Seconds that open requests get at SIGTERM; what the lifespan then does has to fit in three more."""
+"""Seconds that open requests get at SIGTERM; what the lifespan then does has to fit in 2.5 more."""
+LAST_S: Final = 0.3
+"""Seconds that threads get after that."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _REMEDIES: Final = {
@@ -100,7 +104,27 @@ def serve(app: FastAPI, host: str, port: int) -> None:
     # uvicorn raises the signal again when all is closed: that would end the process as killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
+    code = 1
+    try:
+        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        raise
+    finally:
+        _leave_threads_behind(code)
+
+
+def _leave_threads_behind(code: int) -> None:
+    """End at once where a thread still waits for something that is away: the interpreter would wait for the thread."""
+    deadline = time.monotonic() + LAST_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.warning("%s is left behind", thread.name)
+                logging.shutdown()
+                os._exit(code)
 
 
 def problem(

@@ -3,14 +3,18 @@
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import Final
 
 from services.kit.runner import TaskRunner
 from stoculus.errors import NotFound
 from stoculus.tasks import StockTask, TaskStatus
 
 log = logging.getLogger(__name__)
+
+CLOSE_S: Final = 2.5
+"""How long tasks get for the block that they write when the service ends (`app.GRACE_S`)."""
 
 
 @dataclass(slots=True)
@@ -19,6 +23,7 @@ class _Held:
     runner: TaskRunner
     stop: threading.Event = field(default_factory=threading.Event)
     started: bool = False
+    future: "Future[None] | None" = None
 
 
 class TaskPool:
@@ -36,7 +41,8 @@ class TaskPool:
             known = self._held.get(task.task_id)
             if known is None:
                 held = self._held[task.task_id] = _Held(task, self._runner_of(task))
-                self._executor.submit(self._run, held).add_done_callback(_log_crash)
+                held.future = self._executor.submit(self._run, held)
+                held.future.add_done_callback(_log_crash)
                 return _status(held), True
             return _status(known), False
 
@@ -58,12 +64,18 @@ class TaskPool:
             if not held.started:
                 del self._held[task_id]
 
-    def close(self) -> None:
-        """Stop all tasks and wait until each has committed or aborted its block."""
+    def close(self, timeout_s: float = CLOSE_S) -> None:
+        """Stop all tasks; return when each has committed or aborted its block, or after so many seconds.
+
+        What then still runs waits for a broker that is away. Its transaction is ended by the broker, or by the next
+        runner of the task.
+        """
         with self._lock:
             for held in self._held.values():
                 held.stop.set()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+            futures = [held.future for held in self._held.values() if held.future]
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        wait(futures, timeout_s)
 
     def _find(self, task_id: str) -> _Held:
         if (held := self._held.get(task_id)) is None:

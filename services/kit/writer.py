@@ -104,13 +104,13 @@ class TransactionalWriter:
 
     def close(self) -> None:
         """Abort what is open, and leave."""
-        # A fenced or disconnected producer can neither: the broker aborts by its time-out, or has already.
+        # A fenced or disconnected producer cannot abort: the broker does by its time-out, or has already.
         if self._in_transaction:
             with suppress(KafkaException):
                 self._producer.abort_transaction(_ABORT_S)
         self._producer.purge(in_queue=True, in_flight=True)
-        with suppress(KafkaException):
-            self._producer.close()
+        # Its own close() would wait for the abort without a time-out: where the broker is away, for ever.
+        del self._producer
 
     def __enter__(self) -> Self:
         return self

@@ -134,3 +134,20 @@ def test_closing_ends_what_runs_and_what_is_queued() -> None:
 
     assert [runner.runs for runner in pool.runners] == [1, 0]
     assert A.task_id not in [status.task_id for status in pool.statuses()]
+
+
+def test_closing_does_not_wait_for_a_task_that_hangs(pool: Pool) -> None:
+    class Hanging(Runner):
+        def run(self, stop: threading.Event) -> None:
+            self.running.set()
+            self.finished.wait(30)
+
+    hanging = Hanging()
+    pool._runner_of = lambda _: hanging  # type: ignore[assignment,return-value]
+    pool.submit(A)
+    assert hanging.running.wait(30)
+    pool.close(timeout_s=0.1)
+
+    assert pool.status(A.task_id).state == "stopping"
+    hanging.finished.set()
+    wait_until_gone(pool, A.task_id)
