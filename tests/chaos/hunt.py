@@ -13,7 +13,7 @@ def survive_kills(
 ) -> None:
     """Kill the victims one after the other while the backtest runs, bring them back, compare what is written.
 
-    Every third kill waits until the backtest has got on since the last one: a program that dies too often stands
+    Every fifth kill waits until the backtest has got on since the last one: a program that dies too often stands
     still. Where the backtest is over too soon, the next kill strikes another one of the same selection.
     """
     ids: list[str] = []
@@ -23,7 +23,7 @@ def survive_kills(
             ids.append(f"{name}-{number}")
             world.submit(selection.body(ids[-1]))
             records = 0
-        if number % 3 == 2:
+        if number % 5 == 4:
             world.wait_for_records(ids[-1], more_than=records)
         time.sleep(rng.uniform(0, 3))
         records = world.show(ids[-1])["records"]

@@ -83,17 +83,17 @@ def test_malformed_rows_are_in_quarantine_and_a_retry_that_tolerates_them_goes_o
 
 
 def test_a_topic_deleted_under_a_running_backtest_fails_it_with_the_cause(world: World, market: Market) -> None:
-    world.slow(1_500_000)
-    world.submit(market.medium.body("lost"))
+    world.slow(4_000_000)
+    world.submit(market.large.body("lost"))
     world.wait_for_records("lost")
-    topic = market.medium.topic(market.medium.symbols[-1], "lost")
+    topic = market.large.topic(market.large.symbols[0], "lost")
     admin = AdminClient({"bootstrap.servers": world.bootstrap})
     admin.delete_topics([topic])[topic].result()
     world.heal()
     shown = world.wait_for("lost", "failed")
-    lost = next(task for task in shown["tasks"] if task["topic"] == topic)
-    assert lost["failure"]["code"] == "topic_lost", lost
-    assert topic in lost["failure"]["message"]
+    failure = shown["tasks"][0]["failure"]
+    assert failure["code"] == "topic_lost", failure
+    assert topic in failure["message"]
     assert world.api.get("/v1/backtests/lost/receipt").status_code == 409
 
 

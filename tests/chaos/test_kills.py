@@ -1,6 +1,5 @@
 """Whatever dies, whenever, starting it again brings a running backtest to its exact end."""
 
-import os
 import random
 import signal
 import time
@@ -87,14 +86,24 @@ def test_a_service_told_to_end_in_mid_chunk_ends_well_and_in_time(world: World, 
     world.slow(1_500_000)
     world.submit(market.medium.body("term"))
     world.wait_for_records("term")
-    pid, started = world.pid(SERVICE), time.monotonic()
-    os.kill(pid, signal.SIGTERM)
-    _, status = os.waitpid(pid, 0)
-    assert time.monotonic() - started < END_S
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert world.end(SERVICE, END_S) == 0
     topics = [market.medium.topic(symbol, "term") for symbol in market.medium.symbols]
     require_no_open_transaction(world, "stoculus.checkpoints", *topics)
     world.up()
     world.heal()
     world.wait_for("term", "completed")
     verify(world, "term", market.medium)
+
+
+def test_programs_told_to_end_while_the_broker_is_away_end_well(
+    world: World, market: Market, rng: random.Random
+) -> None:
+    world.submit(market.large.body("term-alone"))
+    world.wait_for_records("term-alone")
+    world.kill(BROKER)
+    time.sleep(rng.uniform(0, 3))
+    assert world.end(SERVICE, END_S) == 0
+    assert world.end(COORDINATOR, END_S) == 0
+    world.up()
+    world.wait_for("term-alone", "completed")
+    verify(world, "term-alone", market.large)

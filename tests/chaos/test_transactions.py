@@ -28,7 +28,12 @@ def test_a_transaction_of_another_task_hanging_on_the_checkpoint_partition_dupli
     world.submit(market.large.body("hidden"))
     world.wait_for_records("hidden")
     other = Producer(
-        {"bootstrap.servers": world.bootstrap, "transactional.id": "hanging", "transaction.timeout.ms": 15_000}
+        {
+            "bootstrap.servers": world.bootstrap,
+            "transactional.id": "hanging",
+            "transaction.timeout.ms": 15_000,
+            "log_level": 2,
+        }
     )
     try:
         other.init_transactions(30)

@@ -95,6 +95,17 @@ class World:
             os.kill(pid, signal.SIGKILL)
         until(lambda: not any(self.runs(name) for name in names), f"{names} die")
 
+    def end(self, name: str, within_s: float) -> int:
+        """SIGTERM; the exit code, which must come in time."""
+        pid, ended = self.pid(name), (0, 0)
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + within_s
+        while ended[0] == 0:
+            assert time.monotonic() < deadline, f"{name} runs on after {within_s} s: {self.log(name)[-2000:]}"
+            time.sleep(0.02)
+            ended = os.waitpid(pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(ended[1])
+
     def stop(self, name: str) -> None:
         self._supervisor.stop(name)
 
