@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from stoculus.kafka import admin as kafka_admin
@@ -71,6 +71,16 @@ def eventually(holds: Callable[[], object]) -> None:
 
 def read_all(bootstrap: str, topic: str, partition: int = 0) -> list[Record]:
     """Every committed record of a partition, by a plain consumer."""
+    records: list[Record] = []
+    for message in messages_of(bootstrap, topic, partition):
+        offset, (_, time_ms) = message.offset(), message.timestamp()
+        assert offset is not None
+        records.append(Record(offset, message.key(), message.value(), time_ms))
+    return records
+
+
+def messages_of(bootstrap: str, topic: str, partition: int = 0) -> Iterator[Message]:
+    """Every committed message of a partition, by a plain consumer that waits for nothing longer than it must."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -78,19 +88,19 @@ def read_all(bootstrap: str, topic: str, partition: int = 0) -> list[Record]:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 10,
+            "fetch.queue.backoff.ms": 5,
         }
     )
-    records: list[Record] = []
     try:
+        consumer.get_watermark_offsets(TopicPartition(topic, partition), 30)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         while True:
-            for message in consumer.consume(10_000, 0.05):
+            for message in consumer.consume(10_000, 0.02):
                 error = message.error()
                 if error is not None:
                     assert error.code() == KafkaError._PARTITION_EOF, error
-                    return records
-                offset, (_, time_ms) = message.offset(), message.timestamp()
-                assert offset is not None
-                records.append(Record(offset, message.key(), message.value(), time_ms))
+                    return
+                yield message
     finally:
         consumer.close()

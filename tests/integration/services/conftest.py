@@ -40,7 +40,7 @@ def new_service(broker: Broker, registry: Registry, tmp_path_factory: pytest.Tem
                 "historical_stock_port": port,
                 "theta_url": theta_url,
                 "theta_tier": "pro",
-                "theta_idle_timeout_s": 4,
+                "theta_idle_timeout_s": 3,
                 "memory_budget_mb": 64,
                 **settings,
             }

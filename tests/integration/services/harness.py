@@ -210,7 +210,7 @@ def assert_same(found: Iterable[object], expected: Iterable[object]) -> int:
 def hash_of(records: list[Record]) -> str:
     """The hash of a topic's records as `stoculus.checkpoints` defines it (vendor times are whole milliseconds)."""
     chain = bytes(32)
-    for rows in _by_day(records).values():
+    for rows in by_day(records).values():
         bodies = [(row.value or b"")[5:] for row in rows]
         columns = (
             b"".join(row.key or b"" for row in rows),
@@ -225,10 +225,11 @@ def hash_of(records: list[Record]) -> str:
 
 def days_of(records: list[Record]) -> dict[date, int]:
     """Records per New York day."""
-    return {day: len(rows) for day, rows in _by_day(records).items()}
+    return {day: len(rows) for day, rows in by_day(records).items()}
 
 
-def _by_day(records: list[Record]) -> dict[date, list[Record]]:
+def by_day(records: list[Record]) -> dict[date, list[Record]]:
+    """Records by New York day."""
     days: dict[date, list[Record]] = defaultdict(list)
     hours: dict[int, date] = {}
     for record in records:

@@ -1,11 +1,11 @@
 """Malformed rows: set apart with cause and line, none tolerated unless asked for, nothing lost in silence."""
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Message
 
 from stoculus.kafka.admin import connect, partition_counts
 from tests.conftest import Broker
-from tests.integration.kafka.conftest import Record
+from tests.integration.kafka.conftest import Record, messages_of
 from tests.integration.services.conftest import Read
 from tests.integration.services.harness import Checkpoints, Service, Simulator, content
 
@@ -30,26 +30,7 @@ def undisturbed(shared_service: Service, checkpoints: Checkpoints, read: Read) -
 
 
 def quarantine_of(broker: Broker, task_id: str) -> list[Message]:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": broker.bootstrap,
-            "group.id": "tests",
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-        }
-    )
-    consumer.assign([TopicPartition(f"{task_id}.quarantine", 0, OFFSET_BEGINNING)])
-    messages: list[Message] = []
-    try:
-        while True:
-            for message in consumer.consume(1000, 0.05):
-                error = message.error()
-                if error is not None:
-                    assert error.code() == KafkaError._PARTITION_EOF, error
-                    return messages
-                messages.append(message)
-    finally:
-        consumer.close()
+    return list(messages_of(broker.bootstrap, f"{task_id}.quarantine"))
 
 
 def headers_of(message: Message) -> dict[str, str]:

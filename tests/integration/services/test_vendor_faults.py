@@ -1,12 +1,14 @@
 """What the vendor may do to a request: waited out, split, or told."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
+from stoculus.calendar import trading_days
 from tests.integration.kafka.conftest import Record
 from tests.integration.services.conftest import Read, ServiceOf
-from tests.integration.services.harness import Checkpoints, Service, Simulator, content, until
+from tests.integration.services.harness import Checkpoints, Service, Simulator, by_day, content, until
 
 TRADES = {"ticker": "SYM0500", "start": "2024-01-03", "end": "2024-01-05", "schema": "trade"}
 DAY = {"date": "2024-01-04"}
@@ -20,45 +22,77 @@ def undisturbed(shared_service: Service, checkpoints: Checkpoints, read: Read) -
     return read(task_id)
 
 
-@pytest.mark.parametrize(
-    ("fault", "times"),
-    [
-        ({"kind": "status", "status": 429}, 3),
-        ({"kind": "status", "status": 474}, 2),
-        ({"kind": "status", "status": 503}, 2),
-        ({"kind": "status", "status": 571}, 2),
-        ({"kind": "status", "status": 500}, 2),
-        ({"kind": "status", "status": 570}, 1),
-        ({"kind": "reset", "after_bytes": 0}, 2),
-        ({"kind": "reset", "after_bytes": 70_000}, 2),
-        ({"kind": "cut", "after_bytes": 70_001}, 2),
-        ({"kind": "truncate_chunked", "after_bytes": 70_000}, 2),
-        ({"kind": "silent", "seconds": 60}, 1),
-        ({"kind": "silent", "seconds": 60, "headers": True}, 1),
-        ({"kind": "stall", "after_bytes": 70_000, "seconds": 60}, 1),
-        ({"kind": "column_added"}, None),
-        ({"kind": "column_moved", "column": "timestamp"}, None),
-    ],
-    ids=lambda fault: "-".join(str(value) for value in fault.values()) if isinstance(fault, dict) else "",
-)
+# Each on a day of its own, all at once: most of the time is waiting.
+WAITED_OUT: dict[str, tuple[dict[str, Any], int | None]] = {
+    "429": ({"kind": "status", "status": 429}, 3),
+    "474": ({"kind": "status", "status": 474}, 2),
+    "503": ({"kind": "status", "status": 503}, 2),
+    "571": ({"kind": "status", "status": 571}, 2),
+    "500": ({"kind": "status", "status": 500}, 2),
+    "570": ({"kind": "status", "status": 570}, 1),
+    "a reset before the headers": ({"kind": "reset", "after_bytes": 0}, 2),
+    "a reset in the body": ({"kind": "reset", "after_bytes": 70_000}, 2),
+    "a cut body": ({"kind": "cut", "after_bytes": 70_001}, 2),
+    "a body without its last chunk": ({"kind": "truncate_chunked", "after_bytes": 70_000}, 2),
+    "silence": ({"kind": "silent", "seconds": 60}, 1),
+    "silence after the headers": ({"kind": "silent", "seconds": 60, "headers": True}, 1),
+    "silence in the body": ({"kind": "stall", "after_bytes": 70_000, "seconds": 60}, 1),
+    "a column more": ({"kind": "column_added"}, None),
+    "another order of columns": ({"kind": "column_moved", "column": "timestamp"}, None),
+}
+FIRST_DAY, LAST_DAY = date(2024, 2, 1), date(2024, 2, 29)
+STUBBORN_DAY, *FAULTY_DAYS = trading_days(FIRST_DAY, LAST_DAY)
+DAY_OF = dict(zip(WAITED_OUT, FAULTY_DAYS, strict=False))
+
+
+@pytest.fixture(scope="module")
+def month(shared_service: Service, checkpoints: Checkpoints, read: Read) -> list[Record]:
+    """The undisturbed topic of the days of the faults."""
+    task_id = shared_service.start_task(trades_of("month", FIRST_DAY, LAST_DAY))
+    checkpoints.completed(task_id)
+    return read(task_id)
+
+
+@pytest.fixture(scope="module")
+def waited_out(
+    month: list[Record], shared_service: Service, simulator: Simulator, checkpoints: Checkpoints
+) -> dict[date, tuple[str, int]]:
+    """Run the days of the faults; of each the task, and how often its fault struck."""
+    simulator.fault("status", status=572, match={"date": STUBBORN_DAY.isoformat()})
+    for name, (fault, times) in WAITED_OUT.items():
+        simulator.fault(**fault, times=times, match={"date": DAY_OF[name].isoformat()})
+    days = [STUBBORN_DAY, *DAY_OF.values()]
+    tasks = [shared_service.start_task(trades_of(f"faults-{day}", day, day)) for day in days]
+    for task_id in tasks:
+        checkpoints.ended(task_id)
+    struck = simulator.fired()
+    simulator.heal()
+    return dict(zip(days, zip(tasks, struck, strict=True), strict=True))
+
+
+def trades_of(backtest_id: str, start: date, end: date) -> dict[str, Any]:
+    days = {"start": start.isoformat(), "end": end.isoformat()}
+    return {"backtest_id": backtest_id, "ticker": "SYM0501", "schema": "trade"} | days
+
+
+@pytest.mark.parametrize("name", WAITED_OUT)
 def test_the_topic_is_the_same_after(
-    service: Service,
-    simulator: Simulator,
-    checkpoints: Checkpoints,
-    read: Read,
-    undisturbed: list[Record],
-    backtest_id: str,
-    fault: dict[str, Any],
-    times: int | None,
+    waited_out: dict[date, tuple[str, int]], month: list[Record], checkpoints: Checkpoints, read: Read, name: str
 ) -> None:
-    simulator.fault(**fault, times=times, match=DAY)
-    task_id = service.start_task({"backtest_id": backtest_id} | TRADES)
+    day, (_, times) = DAY_OF[name], WAITED_OUT[name]
+    task_id, struck = waited_out[day]
 
     receipt = checkpoints.completed(task_id)
 
-    assert simulator.fired()[0] >= (times or 1)
-    assert content(read(task_id)) == content(undisturbed)
+    assert struck >= (times or 1)
     assert receipt.bad_rows == 0
+    assert content(read(task_id)) == content(by_day(month)[day])
+
+
+def test_a_vendor_that_fails_again_and_again_fails_the_task(
+    waited_out: dict[date, tuple[str, int]], checkpoints: Checkpoints
+) -> None:
+    checkpoints.failed(waited_out[STUBBORN_DAY][0], "vendor_fault")
 
 
 def test_bars_of_many_days_that_are_too_much_are_asked_for_by_halves(
@@ -169,12 +203,3 @@ def test_who_holds_the_account_is_told_and_the_account_can_be_taken_back(
         lambda: checkpoints.completed(service.start_task({"backtest_id": f"{backtest_id}-2"} | TRADES)),
         "the account works again",
     )
-
-
-def test_a_vendor_that_fails_again_and_again_fails_the_task(
-    service: Service, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
-) -> None:
-    simulator.fault("status", status=572, match=DAY)
-    task_id = service.start_task({"backtest_id": backtest_id} | TRADES)
-
-    checkpoints.failed(task_id, "vendor_fault")

@@ -39,6 +39,7 @@ CONDITIONS = [
     ("2000000", 8), ("40", 62), ("80", 98), ("100", 21), ("4", 9), ("2", 11), ("8", 12), ("200000", 45), ("20", 95),
     ("10", 79),
 ]  # fmt: skip
+NO_CONDITIONS = dict.fromkeys(("ext_condition1", "ext_condition2", "ext_condition3", "ext_condition4"))
 Row = dict[str, Any]
 
 
@@ -47,15 +48,22 @@ def lines(path: Path) -> Iterator[list[str]]:
         yield from csv.reader(io.TextIOWrapper(archive.open(archive.namelist()[0])))
 
 
+@lru_cache
+def midnight(day: date) -> datetime:
+    """New York's, in UTC."""
+    return datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
+
+
 def moment(day: date, ms: int) -> datetime:
     """Milliseconds since New York midnight, of a day without a change of the clocks."""
-    return datetime.combine(day, time(), NEW_YORK).astimezone(UTC) + timedelta(milliseconds=ms)
+    return midnight(day) + timedelta(milliseconds=ms)
 
 
 def dollars(units: str | int) -> float:
     return int(units or 0) / 10_000
 
 
+@lru_cache
 def condition(flags: str) -> int:
     mask = int(flags, 16)
     return next((code for bit, code in CONDITIONS if mask & int(bit, 16)), 0)
@@ -69,7 +77,7 @@ def trades(lean: Path, ticker: str, day: date) -> Iterator[Row]:
             "symbol": ticker,
             "ts_event": moment(day, int(ms)),
             "sequence": number,
-            **{f"ext_condition{n}": None for n in range(1, 5)},
+            **NO_CONDITIONS,
             "condition": condition(flags),
             "size": int(size),
             "exchange": EXCHANGES[exchange],
