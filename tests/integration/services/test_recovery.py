@@ -19,6 +19,7 @@ from tests.integration.services.conftest import Read, ServiceOf, quotes
 from tests.integration.services.harness import Checkpoints, Service, Simulator, content, until
 
 MEGABYTE = 1_000_000
+QUOTES = {"path": "stock/history/quote"}
 
 
 def ends(broker: Broker, topic: str) -> tuple[int, int]:
@@ -119,7 +120,7 @@ def test_of_two_runners_the_older_is_fenced(
     reference: list[Record],
     backtest_id: str,
 ) -> None:
-    simulator.fault("slow", bytes_per_s=3 * MEGABYTE, times=1)
+    simulator.fault("slow", bytes_per_s=3 * MEGABYTE, times=1, match=QUOTES)
     task_id = service.start_task(quotes(backtest_id))
     checkpoints.started(task_id)
     own_service.start_task(quotes(backtest_id))
@@ -244,7 +245,7 @@ def test_a_registry_that_dies_hinders_only_who_has_not_asked_it_yet(
     read: Read,
     reference: list[Record],
 ) -> None:
-    simulator.fault("slow", bytes_per_s=5 * MEGABYTE, times=1)
+    simulator.fault("slow", bytes_per_s=5 * MEGABYTE, times=1, match=QUOTES)
     task_id = own_service.start_task(quotes("noregistry"))
     checkpoints.started(task_id)
     registry.kill9()

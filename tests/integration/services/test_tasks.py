@@ -120,7 +120,7 @@ def test_other_ids_make_the_same_bytes(
 def test_posting_a_running_task_again_changes_nothing(
     service: Service, checkpoints: Checkpoints, simulator: Simulator, read: Read, backtest_id: str
 ) -> None:
-    simulator.fault("stall", after_bytes=1000, seconds=2, times=1)
+    simulator.fault("stall", after_bytes=1000, seconds=2, times=1, match={"path": "stock/history/ohlc"})
     task_id = service.start_task(bars(backtest_id))
 
     for attempt in (1, 1, 2):
@@ -148,7 +148,7 @@ def test_a_completed_task_ends_at_once_and_leaves_its_topic(
 def test_only_tasks_that_are_held_are_listed(
     service: Service, checkpoints: Checkpoints, simulator: Simulator, backtest_id: str
 ) -> None:
-    simulator.fault("stall", after_bytes=1000, seconds=1, times=1)
+    simulator.fault("stall", after_bytes=1000, seconds=1, times=1, match={"path": "stock/history/ohlc"})
     task_id = service.start_task(bars(backtest_id))
 
     assert task_id in [task["task_id"] for task in service.http.get("/v1/tasks").json()["tasks"]]
