@@ -1,5 +1,6 @@
 """Create, describe and delete topics."""
 
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,6 +12,9 @@ from stoculus import topics
 from stoculus.errors import BrokerRefused, BrokerUnavailable, StoculusError
 
 REQUEST_TIMEOUT_S: Final = 15
+_KNOWN_CHECKS: Final = 200
+_KNOWN_CHECK_S: Final = 0.05
+
 QUIET: Final = {"log_level": 2}
 """librdkafka writes a line to stderr for each refused connection; what matters comes as an error."""
 
@@ -46,9 +50,17 @@ def create_topics(admin: AdminClient, names: Iterable[str], config: dict[str, st
 
 
 def create_control_topics(admin: AdminClient) -> None:
-    """Create `stoculus.checkpoints` and `stoculus.backtests` where they are missing."""
+    """Create `stoculus.checkpoints` and `stoculus.backtests` where they are missing; return when they are known.
+
+    What the controller has decided, a broker knows a moment later.
+    """
     for name, (partitions, config) in CONTROL_TOPICS.items():
         create_topics(admin, [name], config, partitions)
+    for _ in range(_KNOWN_CHECKS):
+        if CONTROL_TOPICS.keys() <= partition_counts(admin).keys():
+            return
+        time.sleep(_KNOWN_CHECK_S)
+    raise BrokerUnavailable("Kafka has created the control topics and does not list them.", remedy="See its log.")
 
 
 def delete_topics(admin: AdminClient, names: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ def name() -> str:
 
 
 def settings_of(admin: AdminClient, topic: str) -> dict[str, str]:
+    eventually(lambda: topic in partition_counts(admin))
     [future] = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)]).values()
     return {setting.name: setting.value for setting in future.result(10).values()}
 
