@@ -71,6 +71,27 @@ def session_hours(day: date, session: Session) -> tuple[time, time]:
     return OPEN, session_close(day)
 
 
+LATE_ROOTS: Final = frozenset(
+    # Indexes.
+    "DJX MRUT NDX NDXP NQX OEX RUT RUTW SPX SPXPM SPXQ SPXW VIX VIXW XEO XSP "
+    # Exchange traded funds and notes.
+    "AMJ DBA DBB DBC DBO DIA EEM EFA GAZ GLD IWM IWN IWO IWV JJC KBE KRE MDY MOO OEF OIL QQQ SLX SPY SVIX SVXY UNG UUP "
+    "UVIX UVXY VIXM VIXY VXX VXZ XHB XLB XLC XLE XLF XLI XLK XLP XLRE XLU XLV XLY XME XRT".split()
+)
+"""Roots whose options trade until 16:15, on half days until 13:15.
+
+Source: the brokers' lists of options that trade until 4:15 p.m. (Firstrade help, article 833), and former SPX roots.
+"""
+
+
+def option_session_hours(root: str, day: date, session: Session) -> tuple[time, time]:
+    """First and last moment of the session of a root's options, New York time, both included."""
+    if session == "extended":
+        return DAY_START, DAY_END
+    close = session_close(day)
+    return OPEN, close.replace(minute=15) if root in LATE_ROOTS else close
+
+
 def nearest_trading_days(day: date) -> tuple[date | None, date | None]:
     """The last trading day before and the first after a closed day."""
     around = trading_days(max(day - timedelta(days=10), FIRST_DAY), min(day + timedelta(days=10), LAST_DAY))

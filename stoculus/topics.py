@@ -29,6 +29,11 @@ def stock_historical(stock: Stock, schema: str, backtest: str) -> str:
     return f"stock-{stock.ticker.lower()}-{schema}-historical-{backtest}"
 
 
+def option_historical(root: str, schema: str, backtest: str) -> str:
+    """The topic of one option task of a backtest: `option-spxw-quote1m-historical-42`. It is the task's id too."""
+    return f"option-{root.lower()}-{schema}-historical-{backtest}"
+
+
 def quarantine(topic: str) -> str:
     """Where the malformed rows of `topic` go."""
     return f"{topic}.quarantine"
