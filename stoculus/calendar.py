@@ -71,13 +71,12 @@ def session_hours(day: date, session: Session) -> tuple[time, time]:
     return OPEN, session_close(day)
 
 
-LATE_ROOTS: Final = frozenset(
-    # Indexes.
-    "DJX MRUT NDX NDXP NQX OEX RUT RUTW SPX SPXPM SPXQ SPXW VIX VIXW XEO XSP "
-    # Exchange traded funds and notes.
+_LATE_INDEXES: Final = "DJX MRUT NDX NDXP NQX OEX RUT RUTW SPX SPXPM SPXQ SPXW VIX VIXW XEO XSP"
+_LATE_FUNDS: Final = (
     "AMJ DBA DBB DBC DBO DIA EEM EFA GAZ GLD IWM IWN IWO IWV JJC KBE KRE MDY MOO OEF OIL QQQ SLX SPY SVIX SVXY UNG UUP "
-    "UVIX UVXY VIXM VIXY VXX VXZ XHB XLB XLC XLE XLF XLI XLK XLP XLRE XLU XLV XLY XME XRT".split()
+    "UVIX UVXY VIXM VIXY VXX VXZ XHB XLB XLC XLE XLF XLI XLK XLP XLRE XLU XLV XLY XME XRT"
 )
+LATE_ROOTS: Final = frozenset({*_LATE_INDEXES.split(), *_LATE_FUNDS.split()})
 """Roots whose options trade until 16:15, on half days until 13:15.
 
 Source: the brokers' lists of options that trade until 4:15 p.m. (Firstrade help, article 833), and former SPX roots.
