@@ -1,1 +1,1 @@
-"""All that knows Theta Data: transport, protocol, session, windows, table, client."""
+"""All that knows Theta Data: transport, protocol, session, windows, requests, lists, table, client."""

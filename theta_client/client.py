@@ -1,4 +1,4 @@
-"""What services import: stock history, lists, calendar and status of one Theta Terminal. Thread-safe, synchronous."""
+"""What services import: history, lists, calendar and status of one Theta Terminal. Thread-safe, synchronous."""
 
 import random as random_numbers
 import threading
@@ -11,21 +11,25 @@ from typing import Literal, Self, TypeVar
 import pyarrow as pa
 
 from stoculus.errors import LargeRequest, NoData, Transient
+from stoculus.instruments import OptionContract
 from theta_client.body import read_blocks
 from theta_client.lists import CALENDAR_COLUMNS, CalendarDay, calendar_day_of, day_of, parse_list
+from theta_client.option_lists import CONTRACT_COLUMNS, contract_reader, expiration_of, strike_of
+from theta_client.option_requests import WILDCARD_KINDS, OptionRequest
 from theta_client.protocol import EVIDENCE_BYTES, Tier, error_of
-from theta_client.requests import HistoryRequest
+from theta_client.requests import HistoryRequest, Request, day_text
 from theta_client.session import BUDGETS, Account, Budget
 from theta_client.table import BadRow, Block
 from theta_client.transport import Answer, Cancelled, Transport
-from theta_client.windows import Kind, Window, plan_windows
+from theta_client.windows import Kind, OptionKind, Window, plan_option_windows, plan_windows
 
 __all__ = [
-    "BadRow", "Block", "Budget", "CalendarDay", "Cancelled", "HistoryRequest", "Kind", "ThetaClient", "Tier",
-    "Window", "plan_windows",
+    "WILDCARD_KINDS", "BadRow", "Block", "Budget", "CalendarDay", "Cancelled", "HistoryRequest", "Kind", "OptionKind",
+    "OptionRequest", "Request", "ThetaClient", "TicksKind", "Tier", "Window", "plan_option_windows", "plan_windows",
 ]  # fmt: skip
 
 Value = TypeVar("Value")
+TicksKind = Literal["trade", "quote"]
 _STATUS_TIMEOUT_S = 5.0
 _LIST_TIMEOUT_S = 10.0
 
@@ -69,20 +73,22 @@ class ThetaClient:
 
     def history(
         self,
-        request: HistoryRequest,
+        request: Request,
         columns: pa.Schema,
         *,
         block_bytes: int,
         aborted: threading.Event,
         tolerate_cut: bool = False,
     ) -> Iterator[Block]:
-        """The rows of `stock/history/<kind>` as blocks of at most `block_bytes` of CSV, in the vendor's order.
+        """The rows of a request for history as blocks of at most `block_bytes` of CSV, in the vendor's order.
 
         `columns` names the columns wanted with their types; times are naive New York wall times. Failures are tried
         again until the first block is out; afterwards a Transient error is raised and the caller resumes. A request
-        that is too large (570) is halved; its parts come as one stream with continuous line numbers.
+        that is too large (570) is halved; its parts come as one stream with continuous line numbers, in which each
+        option contract's rows stay in order.
         """
-        pending, line, answered = [request], 2, False
+        pending: list[Request] = [request]
+        line, answered = 2, False
         no_data: NoData | None = None
         while pending:
             part = pending.pop()
@@ -109,23 +115,67 @@ class ThetaClient:
             raise no_data
 
     def _read(
-        self, part: HistoryRequest, read: Callable[[Iterable[bytes]], Iterator[Block]], aborted: threading.Event
+        self, part: Request, read: Callable[[Iterable[bytes]], Iterator[Block]], aborted: threading.Event
     ) -> Iterator[Block]:
         with self._answer(part.path, part.params, str(part), aborted) as answer:
             yield from read(answer.chunks)
 
     def symbols(self, aborted: threading.Event | None = None) -> frozenset[str]:
         """All stock symbols the vendor knows, as it spells them (`stock/list/symbols`)."""
-        names = self._list("stock/list/symbols", {}, ("symbol",), lambda row: row["symbol"].strip(), aborted)
-        return frozenset(filter(None, names))
+        return self._symbols("stock/list/symbols", aborted)
 
-    def dates(self, kind: Literal["trade", "quote"], symbol: str, aborted: threading.Event | None = None) -> list[date]:
+    def dates(self, kind: TicksKind, symbol: str, aborted: threading.Event | None = None) -> list[date]:
         """The days for which the vendor lists trades or quotes of a symbol (`stock/list/dates`). Raises NoData."""
         return sorted(self._list(f"stock/list/dates/{kind}", {"symbol": symbol}, ("date",), day_of, aborted))
 
+    def option_roots(self, aborted: threading.Event | None = None) -> frozenset[str]:
+        """All option roots the vendor knows, as it spells them (`option/list/symbols`)."""
+        return self._symbols("option/list/symbols", aborted)
+
+    def option_expirations(self, root: str, aborted: threading.Event | None = None) -> list[date]:
+        """The expirations of a root, ascending (`option/list/expirations`). Raises NoData.
+
+        Those of test contracts that no OSI symbol can hold (years such as 1882) are left out.
+        """
+        found = self._list("option/list/expirations", {"symbol": root}, ("expiration",), expiration_of, aborted)
+        return sorted({expiration for expiration in found if expiration is not None})
+
+    def option_strikes(self, root: str, expiration: date, aborted: threading.Event | None = None) -> list[int]:
+        """The strikes of an expiration in thousandths of a dollar, ascending (`option/list/strikes`). Raises NoData."""
+        params = {"symbol": root, "expiration": day_text(expiration)}
+        found = self._list("option/list/strikes", params, ("strike",), strike_of, aborted)
+        return sorted({strike for strike in found if strike is not None})
+
+    def option_contracts(
+        self,
+        kind: TicksKind,
+        root: str,
+        day: date,
+        max_dte: int | None = None,
+        aborted: threading.Event | None = None,
+    ) -> list[OptionContract]:
+        """The contracts of a root with trades or quotes on a day, sorted (`option/list/contracts`; tier VALUE).
+
+        `max_dte`: calendar days to expiration at most. What no OSI symbol can hold is left out. Raises NoData.
+        """
+        params = {"symbol": root, "date": day_text(day)} | ({} if max_dte is None else {"max_dte": str(max_dte)})
+        path = f"option/list/contracts/{kind}"
+        found = self._list(path, params, CONTRACT_COLUMNS, contract_reader(root), aborted)
+        return sorted(
+            {contract for contract in found if contract is not None},
+            key=lambda contract: (contract.expiration, contract.strike_thousandths, contract.right),
+        )
+
+    def option_dates(
+        self, kind: TicksKind, root: str, expiration: date, aborted: threading.Event | None = None
+    ) -> list[date]:
+        """The days with trades or quotes of an expiration (`option/list/dates`). Raises NoData."""
+        params = {"symbol": root, "expiration": day_text(expiration), "strike": "*", "right": "both"}
+        return sorted(self._list(f"option/list/dates/{kind}", params, ("date",), day_of, aborted))
+
     def calendar_day(self, day: date, aborted: threading.Event | None = None) -> CalendarDay:
         """The vendor's market hours of a day (`calendar/on_date`; tier VALUE)."""
-        return self._list("calendar/on_date", {"date": f"{day:%Y%m%d}"}, CALENDAR_COLUMNS, calendar_day_of, aborted)[0]
+        return self._list("calendar/on_date", {"date": day_text(day)}, CALENDAR_COLUMNS, calendar_day_of, aborted)[0]
 
     def calendar_today(self, aborted: threading.Event | None = None) -> CalendarDay:
         """The vendor's market hours of today (`calendar/today`)."""
@@ -152,6 +202,10 @@ class ThetaClient:
         path = "terminal/mdds/status"
         with self._answer(path, {}, path, aborted or threading.Event(), idle_timeout_s=_STATUS_TIMEOUT_S) as answer:
             return answer.first_bytes(EVIDENCE_BYTES).decode("utf-8", "replace").strip()
+
+    def _symbols(self, path: str, aborted: threading.Event | None) -> frozenset[str]:
+        names = self._list(path, {}, ("symbol",), lambda row: row["symbol"].strip(), aborted)
+        return frozenset(filter(None, names))
 
     def _list(
         self,
