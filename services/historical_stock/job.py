@@ -39,7 +39,11 @@ class StockJob:
         )
         record, ticker = self._schema.record, self._task.stock.ticker
         preparer = Preparer(
-            record, lambda batch: to_records(batch, self._mapping, record, ticker), self._is_empty(), window
+            ticker.encode(),
+            record,
+            lambda batch: to_records(batch, self._mapping, record, ticker),
+            self._is_empty(),
+            window,
         )
         return preparer.prepare(blocks)
 
@@ -60,7 +64,6 @@ class StockJob:
             backtest_id=task.backtest_id,
             schema_name=self._schema.name,
             symbol=task.stock.ticker,
-            key=task.stock.ticker.encode(),
             record=self._schema.record,
             windows=windows,
             request=VendorRequest(path=sent.path, params={k: v for k, v in sent.params.items() if k not in _DATES}),

@@ -140,7 +140,7 @@ class Attempt:
             "request": facts.request,
         }
         start = (rewind(checkpoint) if checkpoint else self._new_checkpoint()).model_copy(update=changes)
-        return Progress(start, facts.key)
+        return Progress(start)
 
     def _new_checkpoint(self) -> Checkpoint:
         facts = self._facts

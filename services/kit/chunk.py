@@ -78,7 +78,7 @@ class ChunkWriter:
         if bad:
             create_topics(self._env.admin, [quarantine(self._facts.task_id)], HISTORICAL_CONFIG)
         header = self._env.headers.of(self._facts.record)
-        rows = Rows(self._facts.task_id, header, self._facts.key, block.ts_event, block.bodies)
+        rows = Rows(self._facts.task_id, header, block.keys, block.ts_event, block.bodies)
         self._commit(rows if len(block) else None, bad, window)
 
     def _commit(self, rows: Rows | None, bad: list[QuarantinedRow], window: Window) -> None:

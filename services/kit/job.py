@@ -14,13 +14,12 @@ from theta_client.client import Window
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What does not change while a task runs. `key` is the record key of every row."""
+    """What does not change while a task runs."""
 
     task_id: str
     backtest_id: str
     schema_name: str
     symbol: str
-    key: bytes
     record: RecordType
     windows: list[Window]
     request: VendorRequest

@@ -25,8 +25,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Rows ready to be written, in order: event times (UTC) and Avro bodies; what was left out and set apart."""
+    """Rows ready to be written, in order: one key for all or one a row, event times (UTC) and Avro bodies; what was
+    left out and set apart."""
 
+    keys: bytes | pa.StringArray
     ts_event: pa.TimestampArray
     bodies: pa.BinaryArray
     bad_rows: list[BadRow]
@@ -38,14 +40,21 @@ class Prepared:
 
     def split(self, row: int) -> tuple["Prepared", "Prepared"]:
         """The rows before `row`, and the rest; what was left out and set apart goes with the rest."""
-        head = replace(self, ts_event=self.ts_event[:row], bodies=self.bodies[:row], bad_rows=[], empty_rows=0)
-        return head, replace(self, ts_event=self.ts_event[row:], bodies=self.bodies[row:])
+        keys = (self.keys, self.keys) if isinstance(self.keys, bytes) else (self.keys[:row], self.keys[row:])
+        head, rest = (
+            replace(self, keys=part, ts_event=self.ts_event[rows], bodies=self.bodies[rows])
+            for part, rows in zip(keys, (slice(row), slice(row, None)), strict=True)
+        )
+        return replace(head, bad_rows=[], empty_rows=0), rest
 
 
 class Preparer:
-    """Prepares the blocks of one chunk, in order."""
+    """Prepares the blocks of one chunk of one instrument, in order. `key` is the record key of every row."""
 
-    def __init__(self, record: RecordType, convert: Convert, is_empty: IsEmpty | None, window: Window) -> None:
+    def __init__(
+        self, key: bytes, record: RecordType, convert: Convert, is_empty: IsEmpty | None, window: Window
+    ) -> None:
+        self._key = key
         self._record = record
         self._convert = convert
         self._is_empty = is_empty
@@ -64,6 +73,7 @@ class Preparer:
                 rows = filled
             bad_rows = sorted([*block.bad_rows, *misplaced], key=lambda row: row.line)
             yield Prepared(
+                self._key,
                 cast(pa.TimestampArray, rows["ts_event"]),
                 encode(rows, self._record),
                 bad_rows,

@@ -19,9 +19,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Progress:
     """The state of one task between two blocks. `checkpoint` is what is true once the current transaction commits."""
 
-    def __init__(self, checkpoint: Checkpoint, key: bytes) -> None:
+    def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self._key = key
         self._digest = DayDigest(previous=checkpoint.hash)
         self._chunk_days: dict[date, int] = {}
 
@@ -90,7 +89,8 @@ class Progress:
             if day != self._digest.day and self._digest.day is not None:
                 self._digest = DayDigest(day, self._digest.digest())
             self._digest.day = day
-            self._digest.add(self._key, rows.ts_event[start:stop], rows.bodies[start:stop])
+            keys = rows.keys if isinstance(rows.keys, bytes) else rows.keys[start:stop]
+            self._digest.add(keys, rows.ts_event[start:stop], rows.bodies[start:stop])
             self._chunk_days[day] = self._chunk_days.get(day, 0) + stop - start
 
     def _update(self, **changes: object) -> None:

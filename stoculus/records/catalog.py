@@ -6,14 +6,18 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import pyarrow as pa
 import pyruhvro
 
 from stoculus.errors import InvalidRequest
 
-Kind = Literal["ohlcv", "quote", "trade", "tradequote", "eod"]
+Asset = Literal["stock", "option"]
+Kind = Literal[
+    "ohlcv", "quote", "trade", "tradequote", "eod", "openinterest", "greeksfirst", "greeksall", "iv", "greekseod",
+    "tradegreeks",
+]  # fmt: skip
 
 INTERVAL_US: Final = {
     "10ms": 10_000,
@@ -33,14 +37,34 @@ INTERVAL_US: Final = {
 }
 """The vendor's intervals and their lengths in microseconds (rest.md 4)."""
 
-STOCK_RECORDS: Final[dict[Kind, str]] = {
-    "ohlcv": "StockOhlcv",
-    "quote": "StockQuote",
-    "trade": "StockTrade",
-    "tradequote": "StockTradeQuote",
-    "eod": "StockEod",
+RECORDS: Final[dict[Asset, dict[Kind, str]]] = {
+    "stock": {
+        "ohlcv": "StockOhlcv",
+        "quote": "StockQuote",
+        "trade": "StockTrade",
+        "tradequote": "StockTradeQuote",
+        "eod": "StockEod",
+    },
+    "option": {
+        "ohlcv": "OptionOhlcv",
+        "quote": "OptionQuote",
+        "trade": "OptionTrade",
+        "tradequote": "OptionTradeQuote",
+        "eod": "OptionEod",
+        "openinterest": "OptionOpenInterest",
+        "greeksfirst": "OptionGreeksFirstOrder",
+        "greeksall": "OptionGreeksAll",
+        "iv": "OptionImpliedVolatility",
+        "greekseod": "OptionGreeksEod",
+        "tradegreeks": "OptionTradeGreeksAll",
+    },
 }
-_SCHEMA = re.compile(r"(ohlcv|quote|trade|tradequote|eod)(\d+(?:ms|s|m|h))?")
+"""The record type of each kind of data."""
+
+ALWAYS_ON_GRID: Final[frozenset[Kind]] = frozenset({"ohlcv", "greeksfirst", "greeksall", "iv"})
+"""Kinds that are nothing without an interval; one minute where none is named."""
+
+_SCHEMA = re.compile(r"([a-z]+?)(\d+(?:ms|s|m|h))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,7 @@ class Schema:
 
     kind: Kind
     interval: str | None
+    asset: Asset = "stock"
 
     @property
     def name(self) -> str:
@@ -75,12 +100,20 @@ class Schema:
 
     @property
     def record(self) -> RecordType:
-        """The record type of a stock's topic of this schema."""
-        return record_type(STOCK_RECORDS[self.kind])
+        """The record type of a topic of this schema."""
+        return record_type(RECORDS[self.asset][self.kind])
+
+    @property
+    def available_column(self) -> str:
+        """The column that says, with `delay_us` added, when a strategy could have known the record (available_at).
+
+        Greeks at the end of a day are known when the vendor's report is made, not at the last quote.
+        """
+        return "underlying_timestamp" if self.kind == "greekseod" else "ts_event"
 
     @property
     def delay_us(self) -> int:
-        """Microseconds from `ts_event` to the moment when a strategy could have known the record (available_at).
+        """Microseconds from `available_column` to available_at.
 
         A bar is known when it is over; ticks, quotes at a grid time and reports are known at their own time.
         """
@@ -110,17 +143,19 @@ def record_types() -> list[RecordType]:
     return [record_type(name.removesuffix(".avsc")) for name in names]
 
 
-def parse_schema(text: str, interval: str | None = None, *, field: str = "schema") -> Schema:
-    """Read what a request names: `ohlcv` (one minute), `quote` with interval `1m`, `ohlcv5m`, `eod`.
+def parse_schema(text: str, interval: str | None = None, *, asset: Asset = "stock", field: str = "schema") -> Schema:
+    """Read what a request names: `ohlcv` (one minute), `quote` with interval `1m`, `ohlcv5m`, `greeksfirst1m`, `eod`.
 
     Raise InvalidRequest for a schema that is unknown or has no such interval.
     """
     match = _SCHEMA.fullmatch(text.strip().lower())
-    if not match:
+    if not match or match[1] not in RECORDS[asset]:
         raise InvalidRequest(
-            f"{text[:40]!r} is not a schema.", remedy=f"Use one of {', '.join(STOCK_RECORDS)}.", field=field
+            f"{text[:40]!r} is not a schema of {asset}s.",
+            remedy=f"Use one of {', '.join(RECORDS[asset])}.",
+            field=field,
         )
-    kind: Kind = match[1]  # type: ignore[assignment]
+    kind = cast(Kind, match[1])
     if match[2] and interval and match[2] != interval:
         raise InvalidRequest(
             f"Schema {text!r} and interval {interval!r} differ.", remedy="Name the interval once.", field="interval"
@@ -128,11 +163,11 @@ def parse_schema(text: str, interval: str | None = None, *, field: str = "schema
     interval = match[2] or interval
     if interval == "tick":
         interval = None
-        if kind == "ohlcv":
-            raise InvalidRequest("A bar needs an interval.", remedy=f"Use one of {_intervals()}.", field="interval")
-    if kind == "ohlcv":
+        if kind in ALWAYS_ON_GRID:
+            raise InvalidRequest(f"{kind} needs an interval.", remedy=f"Use one of {_intervals()}.", field="interval")
+    if kind in ALWAYS_ON_GRID:
         interval = interval or "1m"
-    if interval and kind not in ("ohlcv", "quote"):
+    if interval and kind != "quote" and kind not in ALWAYS_ON_GRID:
         raise InvalidRequest(f"{kind} has no interval.", remedy="Leave the interval out.", field="interval")
     if interval and interval not in INTERVAL_US:
         raise InvalidRequest(
@@ -140,7 +175,7 @@ def parse_schema(text: str, interval: str | None = None, *, field: str = "schema
             remedy=f"Use one of {_intervals()}.",
             field="interval",
         )
-    return Schema(kind, interval)
+    return Schema(kind, interval, asset)
 
 
 def _intervals() -> str:

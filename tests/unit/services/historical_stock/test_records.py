@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from services.historical_stock.records import MAPPINGS, empty_bars, empty_quotes, to_records
-from stoculus.records.catalog import STOCK_RECORDS, Kind, record_type
+from stoculus.records.catalog import RECORDS, Kind, record_type
 from stoculus.records.codec import decode, encode
 
 WALL = datetime(2024, 7, 1, 9, 30, 0, 123_000)  # noqa: DTZ001
@@ -26,7 +26,7 @@ def vendor_rows(kind: Kind, *rows: dict[str, Any]) -> pa.RecordBatch:
 
 
 def converted(kind: Kind, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    mapping, record = MAPPINGS[kind], record_type(STOCK_RECORDS[kind])
+    mapping, record = MAPPINGS[kind], record_type(RECORDS["stock"][kind])
     batch = to_records(vendor_rows(kind, *rows), mapping, record, "BRK.B")
     assert batch.schema == record.arrow
     assert decode([body or b"" for body in encode(batch, record).to_pylist()], record).equals(batch)
@@ -34,7 +34,7 @@ def converted(kind: Kind, *rows: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_each_kind_of_the_catalog_has_a_mapping() -> None:
-    assert set(MAPPINGS) == set(STOCK_RECORDS)
+    assert set(MAPPINGS) == set(RECORDS["stock"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,7 +56,7 @@ def test_each_column_that_is_asked_for_goes_into_the_record(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_rows_are_no_records(kind: Kind) -> None:
-    mapping, record = MAPPINGS[kind], record_type(STOCK_RECORDS[kind])
+    mapping, record = MAPPINGS[kind], record_type(RECORDS["stock"][kind])
 
     assert to_records(vendor_rows(kind).slice(1), mapping, record, "AAPL").num_rows == 0
 

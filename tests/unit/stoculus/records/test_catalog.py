@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stoculus.errors import InvalidRequest
 from stoculus.records.catalog import (
     INTERVAL_US,
-    STOCK_RECORDS,
+    RECORDS,
     RecordType,
     fingerprint,
     parse_schema,
@@ -42,7 +42,7 @@ def test_trades_and_reports_have_no_interval(kind: str, interval: str) -> None:
 def test_bars_without_an_interval_are_of_a_minute_and_quotes_are_all() -> None:
     assert parse_schema("ohlcv").name == "ohlcv1m"
     assert parse_schema("quote").name == parse_schema("quote", "tick").name == "quote"
-    with pytest.raises(InvalidRequest, match="bar needs"):
+    with pytest.raises(InvalidRequest, match="ohlcv needs"):
         parse_schema("ohlcv", "tick")
 
 
@@ -76,10 +76,28 @@ def test_a_bar_is_known_when_it_is_over_and_a_tick_at_once() -> None:
     assert [parse_schema(kind).delay_us for kind in ("quote1m", "quote", "trade", "tradequote", "eod")] == [0] * 5
 
 
+def test_greeks_at_the_end_of_a_day_are_known_when_the_report_is_made() -> None:
+    assert parse_schema("greekseod", asset="option").available_column == "underlying_timestamp"
+    assert parse_schema("greeksall", asset="option").available_column == "ts_event"
+
+
+@pytest.mark.parametrize("kind", ["greeksfirst", "greeksall", "iv"])
+def test_greeks_on_a_grid_are_of_a_minute_unless_said_and_never_of_ticks(kind: str) -> None:
+    assert parse_schema(kind, asset="option").name == f"{kind}1m"
+    with pytest.raises(InvalidRequest, match="needs an interval"):
+        parse_schema(kind, "tick", asset="option")
+
+
+def test_stocks_have_no_greeks() -> None:
+    with pytest.raises(InvalidRequest, match="not a schema of stocks"):
+        parse_schema("greeksall1m")
+
+
 def test_each_kind_has_a_record_type_of_its_own() -> None:
-    assert {record.name for record in record_types()} == set(STOCK_RECORDS.values())
-    for kind, name in STOCK_RECORDS.items():
-        assert parse_schema(kind).record is record_type(name)
+    assert {record.name for record in record_types()} == {name for kinds in RECORDS.values() for name in kinds.values()}
+    for asset, kinds in RECORDS.items():
+        for kind, name in kinds.items():
+            assert parse_schema(kind, asset=asset).record is record_type(name)
 
 
 @pytest.mark.parametrize("record", record_types(), ids=lambda record: record.name)
