@@ -58,6 +58,7 @@ class ServiceSettings(Connections):
 
     host: str = "127.0.0.1"
     historical_stock_port: int = 8101
+    historical_option_port: int = 8102
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
     theta_idle_timeout_s: float = Field(
@@ -73,6 +74,7 @@ class CoordinatorSettings(Connections):
     host: str = "127.0.0.1"
     coordinator_port: int = 8000
     historical_stock_url: str = "http://127.0.0.1:8101"
+    historical_option_url: str = "http://127.0.0.1:8102"
     store_url: str = "sqlite:///var/coordinator.sqlite"
     max_partitions: int = Field(
         default=4000, ge=1, description="partitions that the broker can hold, all topics together"
@@ -99,6 +101,7 @@ class LocalSettings(SuiteSettings):
     registry_port: int = 8081
     sim_port: int = 25503
     historical_stock_port: int = 8101
+    historical_option_port: int = 8102
     coordinator_port: int = 8000
 
 
