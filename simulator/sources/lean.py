@@ -1,4 +1,4 @@
-"""LEAN's stock files to columns: one zip, one CSV without header (`market-data/README.md`, `as-vendor.md`)."""
+"""LEAN's CSV texts to columns; they have no header (`market-data/README.md`, `as-vendor.md`)."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -44,9 +44,15 @@ def condition_of(flags: str) -> int:
     return next((condition for bit, condition in CONDITIONS if mask & bit), 0)
 
 
-def tick_trades(path: Path) -> Trades:
+def only_text(path: Path) -> bytes:
+    """The one CSV of a stock's zip."""
+    with ZipFile(path) as archive:
+        return archive.read(archive.namelist()[0])
+
+
+def tick_trades(text: bytes) -> Trades:
     """Every row of a tick trade file, in file order."""
-    table = _read(path, "ms", "price", "size", exchange=pa.string(), flags=pa.string(), suspicious=pa.string())
+    table = read_columns(text, "ms", "price", "size", exchange=pa.string(), flags=pa.string(), suspicious=pa.string())
     rows = table.num_rows
     none = np.full(rows, NO_CONDITION, np.int16)
     return Trades(
@@ -63,10 +69,10 @@ def tick_trades(path: Path) -> Trades:
     )
 
 
-def tick_quotes(path: Path) -> Quotes:
+def tick_quotes(text: bytes) -> Quotes:
     """A bid row and the ask row after it (same millisecond) are one quote; a side without partner is left out."""
-    table = _read(
-        path,
+    table = read_columns(
+        text,
         "ms",
         "bid",
         "bid_size",
@@ -95,23 +101,27 @@ def tick_quotes(path: Path) -> Quotes:
     )
 
 
-def bar_file(path: Path) -> Bars:
-    """Trade bars: a count of 1 where there is volume, vwap = running close x volume over running volume of the day."""
-    table = _read(path, "ms", "open", "high", "low", "close", "volume")
+def trade_bars(text: bytes) -> Bars:
+    """Trade bars; the files have no count and no vwap, so both are zeros: see counted_by_volume."""
+    table = read_columns(text, "ms", "open", "high", "low", "close", "volume")
     ms, opening, high, low, close, volume = (_ints(table, name) for name in table.column_names)
-    return counted_by_volume(Bars(ms, opening, high, low, close, volume, volume, volume))
+    zeros = np.zeros(table.num_rows, np.int64)
+    return Bars(ms, opening, high, low, close, volume, count=zeros, vwap=zeros)
 
 
 def counted_by_volume(bars: Bars) -> Bars:
-    """The bars with count and vwap of a recording's bars."""
+    """The bars of one instrument and day with a recording's count (1 where there is volume) and vwap.
+
+    The vwap is the running close x volume over the running volume of the day.
+    """
     turnover, total = np.cumsum(bars.close * bars.volume), np.cumsum(bars.volume)
     return replace(bars, count=(bars.volume > 0).astype(np.int64), vwap=turnover // np.maximum(total, 1))
 
 
-def quote_bar_file(path: Path, length_ms: int) -> Quotes:
+def quote_bars(text: bytes, length_ms: int) -> Quotes:
     """Quote bars as quotes: a bar's close is known at its end. An empty side is price 0, size 0."""
     sides = ("bid_open", "bid_high", "bid_low", "bid", "bid_size", "ask_open", "ask_high", "ask_low", "ask", "ask_size")
-    table = _read(path, "ms", *sides)
+    table = read_columns(text, "ms", *sides)
     zeros = np.zeros(table.num_rows, np.int16)
     return Quotes(
         ms=_ints(table, "ms") + length_ms,
@@ -126,21 +136,31 @@ def quote_bar_file(path: Path, length_ms: int) -> Quotes:
     )
 
 
-def daily_file(path: Path) -> dict[date, Eod]:
-    """Daily bars as end-of-day reports by day."""
-    table = _read(path, "open", "high", "low", "close", "volume", first={"day": pa.string()})
-    return {
-        datetime.strptime(row.pop("day")[:8], "%Y%m%d").date(): Eod(_CREATED_MS, _LAST_TRADE_MS, count=0, **row)  # noqa: DTZ007
-        for row in table.to_pylist()
-    }
+def daily_reports(text: bytes) -> list[tuple[date, Eod]]:
+    """Daily bars as end-of-day reports, in file order."""
+    table = read_columns(text, "open", "high", "low", "close", "volume", first={"day": pa.string()})
+    return [
+        (moment(row.pop("day")).date(), Eod(_CREATED_MS, _LAST_TRADE_MS, count=0, **row)) for row in table.to_pylist()
+    ]
 
 
-def _read(path: Path, *integers: str, first: dict[str, pa.DataType] | None = None, **others: pa.DataType) -> pa.Table:
+def day_of(text: str) -> date:
+    """The day of a name: YYYYMMDD."""
+    return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 -- a day has no zone
+
+
+def moment(text: str) -> datetime:
+    """The time stamp of an hour or daily file: New York wall time."""
+    return datetime.strptime(text, "%Y%m%d %H:%M")  # noqa: DTZ007
+
+
+def read_columns(
+    text: bytes, *integers: str, first: dict[str, pa.DataType] | None = None, **others: pa.DataType
+) -> pa.Table:
+    """The columns of a CSV without header: those of `first`, then the integers, then the others."""
     types = {**(first or {}), **dict.fromkeys(integers, pa.int64()), **others}
-    with ZipFile(path) as archive:
-        content = archive.read(archive.namelist()[0])
     return csv.read_csv(
-        BytesIO(content),
+        BytesIO(text),
         read_options=csv.ReadOptions(column_names=list(types)),
         convert_options=csv.ConvertOptions(column_types=types),
     )

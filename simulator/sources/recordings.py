@@ -1,12 +1,12 @@
 """Recorded stock data in LEAN's folder layout, answered by the rules of `market-data/as-vendor.md`.
 
 Below `<root>/equity/usa`: `{tick,second,minute}/<ticker>/<yyyymmdd>_{trade,quote}.zip` and `daily/<ticker>.zip`.
-Nothing is made up: what no file holds is None. (Options will be a module beside this one, over `<root>/option`.)
+Nothing is made up: what no file holds is None. Options: `simulator.options.recordings`.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeVar, cast
@@ -26,12 +26,14 @@ from simulator.market import (
 )
 from simulator.sources import Kind
 from simulator.sources.lean import (
-    bar_file,
     counted_by_volume,
-    daily_file,
-    quote_bar_file,
+    daily_reports,
+    day_of,
+    only_text,
+    quote_bars,
     tick_quotes,
     tick_trades,
+    trade_bars,
 )
 from stoculus.errors import SettingsInvalid
 
@@ -80,7 +82,7 @@ class Recordings:
 
     def _bars(self, symbol: str, day: date, resolution: BarResolution) -> Bars | None:
         """The bars of the resolution's file, else of the next finer file."""
-        found = self._read(bar_file, resolution, symbol, day, "trade")
+        found = self._read(lambda text: counted_by_volume(trade_bars(text)), resolution, symbol, day, "trade")
         if found is not None:
             return found
         whole_day = Grid(0, DAY_MS - 1, LENGTH_MS[resolution])
@@ -94,7 +96,7 @@ class Recordings:
         quotes = self.quotes(symbol, day)
         for resolution, length_ms in LENGTH_MS.items():
             if quotes is None:
-                quotes = self._read(partial(quote_bar_file, length_ms=length_ms), resolution, symbol, day, "quote")
+                quotes = self._read(partial(quote_bars, length_ms=length_ms), resolution, symbol, day, "quote")
         return None if quotes is None else quotes_on_grid(quotes, grid)
 
     def eod(self, symbol: str, start: date, end: date) -> Sequence[tuple[date, Eod]]:
@@ -105,15 +107,15 @@ class Recordings:
     def _reports(self, symbol: str) -> dict[date, Eod]:
         if symbol not in self._daily:
             path = self._daily_files.get(symbol)
-            self._daily[symbol] = daily_file(path) if path else {}
+            self._daily[symbol] = dict(daily_reports(only_text(path))) if path else {}
         return self._daily[symbol]
 
-    def _read(self, parse: Callable[[Path], T], folder: str, symbol: str, day: date, kind: Kind) -> T | None:
+    def _read(self, parse: Callable[[bytes], T], folder: str, symbol: str, day: date, kind: Kind) -> T | None:
         path = self._files.get((folder, symbol, day, kind))
         if path is None:
             return None
         # One path has one parser.
-        return cast(T, self._held.get_or(path, lambda: parse(path)))
+        return cast(T, self._held.get_or(path, lambda: parse(only_text(path))))
 
 
 def _intraday_files(stocks: Path) -> dict[tuple[str, str, date, str], Path]:
@@ -121,6 +123,5 @@ def _intraday_files(stocks: Path) -> dict[tuple[str, str, date, str], Path]:
     for path in stocks.glob("*/*/*.zip"):
         day, _, kind = path.stem.partition("_")
         if path.parts[-3] in ("tick", "second", "minute") and kind in ("trade", "quote"):
-            at = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007 -- a day has no zone
-            files[path.parts[-3], path.parts[-2].upper(), at, kind] = path
+            files[path.parts[-3], path.parts[-2].upper(), day_of(day), kind] = path
     return files
