@@ -13,7 +13,7 @@ setup: $(READY) ## make .venv with the project in it, its dependencies checked b
 demo: $(READY) ## the whole suite at work: two tickers, a backtest, two consumer groups (KEEP=1 leaves the stack running)
 	@$(BIN)/python -m local.demo
 
-local-up: $(READY) ## start broker, registry, simulator, service and coordinator; returns when all is ready
+local-up: $(READY) ## start broker, registry, simulator, services and coordinator; returns when all is ready
 	@$(BIN)/stoculus local up
 
 local-down: $(READY) ## stop what local-up started; topics and schemas stay in var/

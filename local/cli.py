@@ -13,7 +13,7 @@ _SETTINGS = ", ".join(f"STOCULUS_{name.upper()} ({LocalSettings.model_fields[nam
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The whole stack on this machine: broker, registry, simulator, service, coordinator.",
+    help="The whole stack on this machine: broker, registry, simulator, services, coordinator.",
     epilog=f"State and logs are in STOCULUS_VAR_DIR (var). Ports: {_SETTINGS}.",
     pretty_exceptions_show_locals=False,
 )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from local.broker import broker
@@ -28,7 +29,7 @@ class Status:
 
 
 class Stack:
-    """Broker, registry, simulator, historical-stock and coordinator on 127.0.0.1; state in `settings.var_dir`.
+    """Broker, registry, simulator, both historical services and coordinator on 127.0.0.1; state in `settings.var_dir`.
 
     `environment` is what the programs get, with the addresses of this stack put in. Vendor and store are the stack's
     own too, unless `STOCULUS_THETA_URL` and `STOCULUS_STORE_URL` in it say otherwise. `say` is told of each step.
@@ -70,11 +71,19 @@ class Stack:
     def _programs(self, artifacts: Artifacts) -> list[Program]:
         at = self._settings
         foreign = {name: value for name, value in self._environment.items() if not name.startswith(PREFIX)}
+        services = {
+            "historical-stock": ("services.historical_stock", at.historical_stock_port),
+            "historical-option": ("services.historical_option", at.historical_option_port),
+        }
         return [
             broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
             registry(self._var, artifacts.registry, foreign, at.registry_port),
             self._python("simulator", "simulator", at.sim_port, "/__clock"),
-            self._python("historical-stock", "services.historical_stock", at.historical_stock_port, "/readyz"),
+            *(
+                self._python(name, module, port, "/readyz")
+                for name, (module, port) in services.items()
+                if (files("services") / module.rpartition(".")[2] / "__main__.py").is_file()
+            ),
             self._python("coordinator", "coordinator", at.coordinator_port, "/readyz"),
         ]
 
@@ -100,8 +109,10 @@ class Stack:
             "STOCULUS_KAFKA_BOOTSTRAP": f"127.0.0.1:{at.kafka_port}",
             "STOCULUS_REGISTRY_URL": url(at.registry_port),
             "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{at.historical_stock_port}",
+            "STOCULUS_HISTORICAL_OPTION_URL": f"http://127.0.0.1:{at.historical_option_port}",
             "STOCULUS_SIM_PORT": str(at.sim_port),
             "STOCULUS_HISTORICAL_STOCK_PORT": str(at.historical_stock_port),
+            "STOCULUS_HISTORICAL_OPTION_PORT": str(at.historical_option_port),
             "STOCULUS_COORDINATOR_PORT": str(at.coordinator_port),
         }
 

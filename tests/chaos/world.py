@@ -50,7 +50,7 @@ class World:
     """A stack in a folder of its own, and what one does to it. `up` brings back whatever died."""
 
     def __init__(self, var: Path, environment: dict[str, str]) -> None:
-        kafka, controller, registry, simulator, service, coordinator = listening_ports(6)
+        kafka, controller, registry, simulator, service, option_service, coordinator = listening_ports(7)
         self.settings = LocalSettings(
             var_dir=var,
             kafka_port=kafka,
@@ -58,6 +58,7 @@ class World:
             registry_port=registry,
             sim_port=simulator,
             historical_stock_port=service,
+            historical_option_port=option_service,
             coordinator_port=coordinator,
         )
         clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}

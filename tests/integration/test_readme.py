@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import CHECKOUT, free_ports
 
 PORTS = {"KAFKA": 9092, "REGISTRY": 8081, "COORDINATOR": 8000}
-OTHER_PORTS = ("KAFKA_CONTROLLER", "SIM", "HISTORICAL_STOCK")
+OTHER_PORTS = ("KAFKA_CONTROLLER", "SIM", "HISTORICAL_STOCK", "HISTORICAL_OPTION")
 
 
 def session() -> list[str]:

@@ -13,7 +13,7 @@ from stoculus.errors import StackFailed
 from stoculus.settings import LocalSettings
 from tests.conftest import CHECKOUT, free_ports
 
-PROGRAMS = ["broker", "registry", "simulator", "historical-stock", "coordinator"]
+PROGRAMS = ["broker", "registry", "simulator", "historical-stock", "historical-option", "coordinator"]
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
     java = CHECKOUT / "var" / "java"
     java.mkdir(parents=True, exist_ok=True)
     (var / "java").symlink_to(java)  # fetched once a checkout
-    kafka, controller, registry, simulator, service, coordinator = free_ports(6)
+    kafka, controller, registry, simulator, stock, option, coordinator = free_ports(7)
     return LocalSettings(
         var_dir=var,
         kafka_port=kafka,
         kafka_controller_port=controller,
         registry_port=registry,
         sim_port=simulator,
-        historical_stock_port=service,
+        historical_stock_port=stock,
+        historical_option_port=option,
         coordinator_port=coordinator,
     )
 
@@ -55,7 +56,7 @@ def test_all_programs_are_ready_in_order(stack: Stack) -> None:
 
 def test_the_schemas_are_registered(stack: Stack, settings: LocalSettings) -> None:
     subjects = httpx2.get(f"http://127.0.0.1:{settings.registry_port}/apis/ccompat/v7/subjects", trust_env=False).json()
-    assert len(subjects) >= 5
+    assert len(subjects) >= 16
 
 
 def test_a_second_up_leaves_all_as_it_is(stack: Stack) -> None:

@@ -9,7 +9,7 @@ from local.cli import app
 from stoculus.errors import SettingsInvalid
 from tests.conftest import free_ports
 
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "REGISTRY", "SIM", "HISTORICAL_STOCK", "COORDINATOR")
+PORTS = ("KAFKA", "KAFKA_CONTROLLER", "REGISTRY", "SIM", "HISTORICAL_STOCK", "HISTORICAL_OPTION", "COORDINATOR")
 
 
 @pytest.fixture
