@@ -39,7 +39,7 @@ class ThetaClient:
 
     `idle_timeout_s` is the longest silence; no request is limited in length. `sleep(seconds, aborted)` must return
     early when `aborted` is set. Every method may raise the vendor errors of stoculus.errors, and Cancelled. Lists and
-    calendar are asked for in a hurry: where the terminal is away or busy they fail within seconds.
+    calendar fail within seconds where the terminal is away or busy; given `aborted`, they are as patient as history.
     """
 
     def __init__(
@@ -216,14 +216,14 @@ class ThetaClient:
         aborted: threading.Event | None,
     ) -> list[Value]:
         request = " ".join((path, *params.values()))
-
-        stop = aborted or threading.Event()
+        hurried, stop = aborted is None, aborted or threading.Event()
 
         def attempt() -> Iterator[list[Value]]:
-            with self._answer(path, params, request, stop, idle_timeout_s=_LIST_TIMEOUT_S) as answer:
+            timeout_s = _LIST_TIMEOUT_S if hurried else None
+            with self._answer(path, params, request, stop, idle_timeout_s=timeout_s) as answer:
                 yield parse_list(b"".join(answer.chunks), columns, read_row, request)
 
-        [values] = self._account.fetch(attempt, stop, hurried=True)
+        [values] = self._account.fetch(attempt, stop, hurried=hurried)
         return values
 
     @contextmanager

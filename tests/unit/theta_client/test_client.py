@@ -16,6 +16,7 @@ from stoculus.errors import (
     VendorSilent,
     VendorUnreachable,
 )
+from stoculus.instruments import OptionContract
 from tests.unit.theta_client.conftest import (
     DAY,
     QUOTE,
@@ -31,7 +32,7 @@ from tests.unit.theta_client.conftest import (
     short_budgets,
     window,
 )
-from theta_client.client import Block, CalendarDay, Cancelled, HistoryRequest, ThetaClient, Tier
+from theta_client.client import Block, CalendarDay, Cancelled, HistoryRequest, OptionRequest, ThetaClient, Tier
 
 HEADER = b"timestamp,bid_size,bid,ask\r\n"
 
@@ -325,6 +326,80 @@ def test_lists_and_calendar_are_read(client: ThetaClient, terminal: CannedTermin
         ("/v3/calendar/on_date", {"date": "20241225"}),
         ("/v3/calendar/today", {}),
         ("/v3/calendar/year_holidays", {"year": "2024"}),
+    ]
+
+
+def test_option_lists_are_read_sorted_without_impossible_entries(client: ThetaClient, terminal: CannedTerminal) -> None:
+    expiration = date(2024, 1, 19)
+    terminal.plays(
+        ok(b'symbol\r\n"SPX"\r\n" "\r\nBRK/B\r\n\r\n'),
+        ok(b'symbol,expiration\r\n"SPXW","2024-01-19"\r\n"SPXW","1882-01-01"\r\n"SPXW","2024-01-05"\r\n\r\n'),
+        ok(b"symbol,strike\r\nSPXW,80.000\r\nSPXW,128.500\r\nSPXW,4.000\r\n"),
+        ok(
+            b"symbol,expiration,strike,right\r\nSPXW,2024-01-19,80.000,PUT\r\nSPXW,2024-01-19,80.000,CALL\r\n"
+            b"SPXW,2024-01-19,4.000,PUT\r\nSPXW,1882-01-01,4.000,PUT\r\nSPXW,2024-01-05,900.000,PUT\r\n"
+        ),
+        ok(b"date\r\n2024-01-03\r\n2024-01-02\r\n"),
+        ok(b"symbol,expiration,strike,right\r\nSPXW,2024-01-19,80.000,PUT\r\n"),
+    )
+    assert client.option_roots() == {"SPX", "BRK/B"}
+    assert client.option_expirations("SPXW") == [date(2024, 1, 5), expiration]
+    assert client.option_strikes("SPXW", expiration) == [4_000, 80_000, 128_500]
+    assert client.option_contracts("quote", "SPXW", DAY) == [
+        OptionContract("SPXW", date(2024, 1, 5), 900_000, "put"),
+        OptionContract("SPXW", expiration, 4_000, "put"),
+        OptionContract("SPXW", expiration, 80_000, "call"),
+        OptionContract("SPXW", expiration, 80_000, "put"),
+    ]
+    assert client.option_dates("trade", "SPXW", expiration) == [date(2024, 1, 2), date(2024, 1, 3)]
+    assert client.option_contracts("trade", "SPXW", DAY, 7) == [OptionContract("SPXW", expiration, 80_000, "put")]
+    assert terminal.asked == [
+        ("/v3/option/list/symbols", {}),
+        ("/v3/option/list/expirations", {"symbol": "SPXW"}),
+        ("/v3/option/list/strikes", {"symbol": "SPXW", "expiration": "20240119"}),
+        ("/v3/option/list/contracts/quote", {"symbol": "SPXW", "date": "20240102"}),
+        (
+            "/v3/option/list/dates/trade",
+            {"symbol": "SPXW", "expiration": "20240119", "strike": "*", "right": "both"},
+        ),
+        ("/v3/option/list/contracts/trade", {"symbol": "SPXW", "date": "20240102", "max_dte": "7"}),
+    ]
+
+
+def test_a_day_without_contracts_is_no_data(client: ThetaClient, terminal: CannedTerminal) -> None:
+    terminal.plays(answer(472, b"No data found for your request. Note: Index options have special symbols."))
+    with pytest.raises(NoData, match="option/list/contracts/quote SPX 20240102"):
+        client.option_contracts("quote", "SPX", DAY)
+
+
+def test_a_list_that_can_be_aborted_is_as_patient_as_history(
+    client: ThetaClient, terminal: CannedTerminal, naps: Naps
+) -> None:
+    terminal.plays(*[answer(429, b"busy")] * 6, ok(b"symbol\r\nSPX\r\n"))
+    assert client.option_roots(threading.Event()) == {"SPX"}
+    assert len(naps.seconds) == 6
+
+
+def test_an_option_day_too_large_gives_each_contract_in_order_with_continuous_lines(
+    client: ThetaClient, terminal: CannedTerminal
+) -> None:
+    terminal.plays(
+        answer(570, b"too large"),
+        answer(570, b"too large"),
+        ok(HEADER + rows(1, 2)),
+        ok(HEADER + rows(3)),
+        ok(HEADER + rows(4, 5)),
+    )
+    request = OptionRequest("quote", "SPXW", window(DAY), date(2024, 1, 19), interval="1h")
+    blocks = list(client.history(request, QUOTE, block_bytes=40, aborted=threading.Event()))
+    assert sizes(iter(blocks)) == [1, 2, 3, 4, 5]
+    assert [line for block in blocks for line in block.lines.to_pylist()] == [2, 3, 4, 5, 6]
+    assert [(params["right"], params["start_time"], params["end_time"]) for _, params in terminal.asked] == [
+        ("both", "09:30:00.000", "16:00:00.000"),
+        ("call", "09:30:00.000", "16:00:00.000"),
+        ("call", "09:30:00.000", "12:29:59.999"),
+        ("call", "12:30:00.000", "16:00:00.000"),
+        ("put", "09:30:00.000", "16:00:00.000"),
     ]
 
 

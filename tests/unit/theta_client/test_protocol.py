@@ -76,6 +76,26 @@ def test_a_403_names_both_tiers() -> None:
     assert "needed: pro" in error.message
 
 
+def test_a_403_for_options_names_tier_and_request() -> None:
+    text = (
+        "Requesting an option endpoint requiring a professional subscription, but you only have a VALUE subscription. "
+        "Please consider upgrading!"
+    )
+    error = error_of(403, text.encode(), "option/history/greeks/all SPXW 2024-01-05 * both 1m 2024-01-02")
+    assert type(error) is TierTooLow
+    assert error.message.startswith(
+        "The account's tier (value) may not read option/history/greeks/all SPXW 2024-01-05 * both 1m 2024-01-02;"
+        " needed: pro."
+    )
+
+
+def test_the_note_on_index_options_is_no_data() -> None:
+    note = b"No data found for your request. Note: Index options have special symbols."
+    error = error_of(472, note, "option/history/quote SPX 2024-01-05 * both 1m 2024-01-02")
+    assert type(error) is NoData
+    assert "special symbols" in error.message
+
+
 def test_a_403_of_other_words_names_no_tier() -> None:
     assert own_tier("Forbidden") is None
     assert required_tier("requiring a platinum subscription") is None

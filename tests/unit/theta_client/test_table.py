@@ -1,5 +1,5 @@
 import csv
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, VendorAnswerMalformed
 from tests.unit.theta_client.conftest import QUOTE
-from theta_client.table import Table
+from theta_client.table import BadRow, Table
 
 NAMES = ["timestamp", "bid_size", "bid", "ask", "note"]
 GOOD = b"2024-01-02T09:30:00,17,181.92,181.94,x"
@@ -109,6 +109,84 @@ def test_quoted_cells_may_hold_commas_and_a_stray_quote_swallows_no_line() -> No
     block = table().block(b"\n".join(lines) + b"\n", 2)
     assert block.lines.to_pylist() == [2, 4, 5, 6]
     assert [bad.line for bad in block.bad_rows] == [3, 7]
+
+
+CODE = pa.dictionary(pa.int32(), pa.string())
+CHAIN = pa.schema(
+    [
+        pa.field("symbol", CODE, nullable=False),
+        pa.field("expiration", pa.date32(), nullable=False),
+        pa.field("strike", pa.float64(), nullable=False),
+        pa.field("right", CODE, nullable=False),
+        pa.field("timestamp", pa.timestamp("us"), nullable=False),
+        pa.field("delta", pa.float64(), nullable=False),
+    ]
+)
+BARE = [
+    b"SPXW,2026-05-22,800.000,PUT,2026-05-15T14:09:23,-0.9881",
+    b"SPXW,2026-05-22,800.000,CALL,2026-05-15T14:09:23.6,0.0017",
+    b"BRK.B,2026-06-19,92.143,CALL,2026-05-15T14:09:23.66,1",
+    b"SPXW,2026-05-22,800,PUT,2026-05-15T14:09:23.660,0",
+]
+
+
+def quoted(row: bytes) -> bytes:
+    symbol, expiration, strike, right, *rest = row.split(b",")
+    return b",".join([b'"%b"' % symbol, b'"%b"' % expiration, strike, b'"%b"' % right, *rest])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("text", [pa.string(), CODE])
+@pytest.mark.parametrize("bad", [b"", b"SPXW,2026-05-22"])
+def test_contracts_of_a_chain_are_the_same_quoted_and_bare(end: bytes, text: pa.DataType, bad: bytes) -> None:
+    columns = pa.schema([field.with_type(text) if field.type == CODE else field for field in CHAIN])
+    blocks = [
+        table(CHAIN.names, columns).block(b"".join(row + end for row in (*rows[:2], bad, *rows[2:])), 2)
+        for rows in (BARE, [quoted(row) for row in BARE], [BARE[0], *map(quoted, BARE[1:])])
+    ]
+    for block in blocks:
+        assert block.batch.schema == columns
+        assert block.batch.to_pylist() == blocks[0].batch.to_pylist()
+        assert block.lines.to_pylist() == [2, 3, 5, 6]
+        assert [row.raw for row in block.bad_rows] == [bad] * bool(bad)
+    assert blocks[0].batch.to_pylist()[1:3] == [
+        {
+            "symbol": symbol,
+            "expiration": expiration,
+            "strike": strike,
+            "right": "CALL",
+            "timestamp": datetime(2026, 5, 15, 14, 9, 23, microsecond),  # noqa: DTZ001
+            "delta": delta,
+        }
+        for symbol, expiration, strike, microsecond, delta in (
+            ("SPXW", date(2026, 5, 22), 800.0, 600_000, 0.0017),
+            ("BRK.B", date(2026, 6, 19), 92.143, 660_000, 1.0),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "cause"),
+    [
+        (b'"","2026-05-22",800.000,"PUT",2026-05-15T14:09:23,0', "symbol is empty"),
+        (b"SPXW,,800.000,PUT,2026-05-15T14:09:23,0", "expiration is empty"),
+        (b'"SPXW","20260522",800.000,"PUT",2026-05-15T14:09:23,0', "expiration: date32[day]: invalid value '20260522'"),
+        (b"SPXW,2026-05-32,800.000,PUT,2026-05-15T14:09:23,0", "expiration: date32[day]: invalid value '2026-05-32'"),
+        (b"SPXW,2026-05-22,800.000,,2026-05-15T14:09:23,0", "right is empty"),
+        (b"SPXW,2026-05-22,800.000,PUT,2026-05-15T14:09:23,", "delta is empty"),
+        (b"SPXW,2026-05-22,800.000,PUT,2026-05-15T14:09:23,NaN", "delta is not finite"),
+        (b"SPXW,2026-05-22,800.000,PUT,2026-05-15T14:09:23,null", "delta: double: invalid value 'null'"),
+        (b"SPXW,2026-05-22,800.000,PUT,2026-05-15T14:09:23,-Infinity", "delta is not finite"),
+        (b'"SPXW,2026-05-22,800.000,PUT,2026-05-15T14:09:23,0', "a quote that does not close"),
+        (b"SP\xff,2026-05-22,800.000,PUT,2026-05-15T14:09:23,0", "not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("good", [BARE, [quoted(row) for row in BARE]])
+def test_a_bad_row_of_a_chain_leaves_the_others(row: bytes, cause: str, good: list[bytes]) -> None:
+    chain = table(CHAIN.names, CHAIN)
+    block = chain.block(b"".join(line + b"\r\n" for line in (good[0], row, *good[1:])), 2)
+    assert block.batch.to_pylist() == chain.block(b"\n".join([*good, b""]), 2).batch.to_pylist()
+    assert block.bad_rows == [BadRow(3, row, cause)]
 
 
 cells = st.one_of(
