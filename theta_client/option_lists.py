@@ -29,7 +29,7 @@ def contract_reader(root: str) -> Callable[[Mapping[str, str]], OptionContract |
     canonical = parse_root(root)
 
     def contract_of(row: Mapping[str, str]) -> OptionContract | None:
-        if row["symbol"] != root:
+        if row["symbol"].replace("/", ".") != canonical:
             raise ValueError(f"a contract of {row['symbol']} among those of {root}")
         expiration, strike = _expiration(row["expiration"]), _thousandths(row["strike"])
         right = _RIGHTS.get(row["right"].upper())

@@ -20,8 +20,8 @@ def test_quoted_and_bare_contracts_are_read() -> None:
 
 
 def test_the_root_is_canonical_however_the_vendor_spells_it() -> None:
-    [found] = contracts("BRK/B,2024-01-05,300.000,CALL", root="BRK/B")
-    assert found == OptionContract("BRK.B", date(2024, 1, 5), 300_000, "call")
+    expected = OptionContract("BRK.B", date(2024, 1, 5), 300_000, "call")
+    assert contracts("BRK/B,2024-01-05,300.000,CALL", "BRK.B,2024-01-05,300.000,CALL", root="BRK/B") == [expected] * 2
 
 
 @pytest.mark.parametrize(
