@@ -30,7 +30,7 @@ _UNITS_PER_THOUSANDTH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Chain(Generic[T]):
+class ChainRows(Generic[T]):
     """The rows of a chain's day, one contract after the other, and where each contract's rows stand."""
 
     rows: T
@@ -54,16 +54,16 @@ def contracts_of(path: Path, root: str) -> list[OptionContract]:
         return [contract_of(name, root) for name in archive.namelist()]
 
 
-def trade_bar_chain(path: Path, root: str) -> Chain[Bars]:
+def trade_bar_chain(path: Path, root: str) -> ChainRows[Bars]:
     """Minute bars, their count and vwap still zeros."""
     text, rows = _joined(path, root)
-    return Chain(trade_bars(text), _spans(rows))
+    return ChainRows(trade_bars(text), _spans(rows))
 
 
-def quote_bar_chain(path: Path, root: str) -> Chain[Quotes]:
+def quote_bar_chain(path: Path, root: str) -> ChainRows[Quotes]:
     """Minute quote bars as quotes at the end of each bar."""
     text, rows = _joined(path, root)
-    return Chain(quote_bars(text, MINUTE_MS), _spans(rows))
+    return ChainRows(quote_bars(text, MINUTE_MS), _spans(rows))
 
 
 def open_interest_of_day(path: Path, root: str) -> dict[OptionContract, tuple[int, int]]:

@@ -21,7 +21,7 @@ from simulator.options import Kind, Underlying
 from simulator.options.lean import (
     MINUTE_MS,
     ByDay,
-    Chain,
+    ChainRows,
     contracts_of,
     open_interest_of_day,
     open_interest_of_year,
@@ -57,7 +57,7 @@ class OptionRecordings:
         for tree in _TREES:
             self._days |= _day_files(root / tree / "usa")
             self._years |= _year_files(root / tree / "usa")
-        self._chains: ByteCache[Path, Chain[Any]] = ByteCache(_CACHE_BYTES, lambda chain: chain.rows.bytes)
+        self._chains: ByteCache[Path, ChainRows[Any]] = ByteCache(_CACHE_BYTES, lambda chain: chain.rows.bytes)
         self._read_once: dict[tuple[Callable[..., Any], Path], Any] = {}
 
     def roots(self) -> Sequence[str]:
@@ -107,13 +107,13 @@ class OptionRecordings:
         return None
 
     def _rows(
-        self, parse: Callable[[Path, str], Chain[T]], contract: OptionContract, day: date, kind: Kind
+        self, parse: Callable[[Path, str], ChainRows[T]], contract: OptionContract, day: date, kind: Kind
     ) -> T | None:
         path = self._days.get((contract.root, day, kind))
         if path is None:
             return None
         # One path has one parser.
-        held = cast(Chain[T], self._chains.get_or(path, lambda: parse(path, contract.root)))
+        held = cast(ChainRows[T], self._chains.get_or(path, lambda: parse(path, contract.root)))
         return held.of(contract)
 
     def _listed(self, root: str, day: date, what: What) -> Sequence[OptionContract]:
