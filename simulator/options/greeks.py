@@ -170,8 +170,8 @@ def greeks(
 ) -> dict[str, Floats]:
     """All greeks at the implied volatility of each price, by the vendor's column names.
 
-    Prices, spots and strikes in dollars; rate and dividend continuous, per year as fractions. Where the volatility is 0,
-    delta is that of the intrinsic value and all else is 0.
+    Prices, spots and strikes in dollars; rate and dividend continuous, per year as fractions. Where the volatility
+    is 0, delta is that of the intrinsic value and all else is 0.
     """
     sign = np.where(is_call, 1.0, -1.0)
     vol, error = implied_vol(
@@ -204,7 +204,7 @@ def _first_order(at: _Terms) -> dict[str, Floats]:
 
 
 def _second_order(at: _Terms) -> dict[str, Floats]:
-    """vanna d delta / d vol; charm -d delta / d years; vomma d vega / d vol; veta d vega / d years; vera d rho / d vol."""
+    """By vol: vanna (of delta), vomma (of vega), vera (of rho). By years: veta (of vega), charm (of delta, negated)."""
     carry = at.rate - at.dividend
     turn = (2 * carry * at.years - at.d2 * at.width) / (2 * at.years * at.width)
     return {
@@ -218,7 +218,7 @@ def _second_order(at: _Terms) -> dict[str, Floats]:
 
 
 def _third_order(at: _Terms) -> dict[str, Floats]:
-    """speed d gamma / d spot; zomma d gamma / d vol; color d gamma / d years; ultima d vomma / d vol."""
+    """Of gamma: speed by spot, zomma by vol, color by years. Of vomma: ultima by vol."""
     carry = at.rate - at.dividend
     product = at.d1 * at.d2
     turn = (2 * carry * at.years - at.d2 * at.width) / at.width

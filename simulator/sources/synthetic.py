@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,9 +117,9 @@ class Synthetic:
         return self._held_trades.get_or((symbol, day), lambda: _trades(symbol, day, self._quotes(symbol, day)))
 
     def _report(self, symbol: str, day: date) -> Eod:
-        created_ms = _REPORT_MS + int(_random(symbol, day, "report").integers(500, 180_000))
+        created_ms = _REPORT_MS + int(seeded(symbol, day, "report").integers(500, 180_000))
         trades, quotes = self._trades(symbol, day), self._quotes(symbol, day)
-        return _report(trades.window(0, created_ms), quotes.window(0, created_ms), created_ms)
+        return report_of(trades.window(0, created_ms), quotes.window(0, created_ms), created_ms)
 
 
 def _is_held(symbol: str, day: date) -> bool:
@@ -135,20 +135,22 @@ def _ms(at: time) -> int:
     return ((at.hour * 60 + at.minute) * 60 + at.second) * 1000 + at.microsecond // 1000
 
 
-def _digest(text: str) -> int:
+def digest(text: str) -> int:
+    """A number of 128 bits that stays the same for a text."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())
 
 
-def _random(symbol: str, day: date, what: str) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(_digest(f"{symbol}/{day}/{what}")))
+def seeded(symbol: str, day: date, what: str) -> np.random.Generator:
+    """The random numbers of one thing of an instrument and day."""
+    return np.random.Generator(np.random.PCG64(digest(f"{symbol}/{day}/{what}")))
 
 
-def _level(symbol: str, ordinal: int) -> float:
+def level(symbol: str, ordinal: int) -> float:
     """Dollars: two slow waves round the symbol's own level."""
-    digest = _digest(symbol)
-    base = 15.0 * 1.012 ** (digest % 256)
-    yearly = math.sin(2 * math.pi * (ordinal + digest % 367) / 367)
-    monthly = math.sin(2 * math.pi * (ordinal + digest % 41) / 41)
+    digits = digest(symbol)
+    base = 15.0 * 1.012 ** (digits % 256)
+    yearly = math.sin(2 * math.pi * (ordinal + digits % 367) / 367)
+    monthly = math.sin(2 * math.pi * (ordinal + digits % 41) / 41)
     return base * math.exp(0.20 * yearly + 0.04 * monthly)
 
 
@@ -160,22 +162,24 @@ def _times(random: np.random.Generator, day: _Day, rows: int) -> Ints:
         count = left if number == len(day.spans) - 1 else round(rows * share)
         left -= count
         gaps = np.cumsum(random.standard_exponential(count + 1))
-        parts.append(first_ms + 1 + (_u_shape(gaps[:-1] / gaps[-1]) * (length_ms - 2)).astype(np.int32))
+        parts.append(first_ms + 1 + (u_shape(gaps[:-1] / gaps[-1]) * (length_ms - 2)).astype(np.int32))
     return np.concatenate(parts)
 
 
-def _u_shape(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+def u_shape(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moves even shares of a session to its two ends."""
     grid = np.linspace(0, 1, 1001)
     spread = (grid + 0.25 * ((2 * grid - 1) ** 3 + 1)) / 1.5
     return np.interp(uniform, spread, grid)
 
 
-def _bytes(random: np.random.Generator, rows: int) -> NDArray[np.uint8]:
+def random_bytes(random: np.random.Generator, rows: int) -> NDArray[np.uint8]:
+    """Fast draws from tables of 256 entries."""
     return np.frombuffer(random.bytes(rows), np.uint8)
 
 
 def _mid_cents(random: np.random.Generator, symbol: str, day: date, rows: int) -> Ints:
-    first, last = math.log(_level(symbol, day.toordinal())), math.log(_level(symbol, day.toordinal() + 1))
+    first, last = math.log(level(symbol, day.toordinal())), math.log(level(symbol, day.toordinal() + 1))
     walk = np.cumsum(random.standard_normal(rows, np.float32), dtype=np.float64) * (0.012 / math.sqrt(rows))
     bridge = walk + np.linspace(first, last - float(walk[-1]), rows)
     cents: Ints = np.rint(np.exp(bridge) * 100).astype(np.int32)
@@ -184,20 +188,20 @@ def _mid_cents(random: np.random.Generator, symbol: str, day: date, rows: int) -
 
 def _quotes(symbol: str, day: date) -> Quotes:
     rows = RATES[symbol][0]
-    random, shape = _random(symbol, day, "quote"), _Day.of(symbol, day)
+    random, shape = seeded(symbol, day, "quote"), _Day.of(symbol, day)
     times = _times(random, shape, rows)
     times[0] = shape.first_ms  # so that each trade has a quote before it
     bid = _mid_cents(random, symbol, day, rows)
-    ask = bid + _SPREAD_CENTS[_bytes(random, rows)]
+    ask = bid + _SPREAD_CENTS[random_bytes(random, rows)]
     regular = np.zeros(rows, np.int16)
     return Quotes(
         ms=times,
-        bid_size=_QUOTE_SIZES[_bytes(random, rows)],
-        bid_exchange=_EXCHANGES[_bytes(random, rows)],
+        bid_size=_QUOTE_SIZES[random_bytes(random, rows)],
+        bid_exchange=_EXCHANGES[random_bytes(random, rows)],
         bid=bid * 100,
         bid_condition=regular,
-        ask_size=_QUOTE_SIZES[_bytes(random, rows)],
-        ask_exchange=_EXCHANGES[_bytes(random, rows)],
+        ask_size=_QUOTE_SIZES[random_bytes(random, rows)],
+        ask_exchange=_EXCHANGES[random_bytes(random, rows)],
         ask=ask * 100,
         ask_condition=regular,
     )
@@ -205,15 +209,15 @@ def _quotes(symbol: str, day: date) -> Quotes:
 
 def _trades(symbol: str, day: date, quotes: Quotes) -> Trades:
     rows = RATES[symbol][1]
-    random, shape = _random(symbol, day, "trade"), _Day.of(symbol, day)
+    random, shape = seeded(symbol, day, "trade"), _Day.of(symbol, day)
     times = _times(random, shape, rows)
     at = np.searchsorted(quotes.ms, times) - 1
-    side = _bytes(random, rows)
+    side = random_bytes(random, rows)
     middle = (quotes.bid[at] + quotes.ask[at]) // 2
     price = np.where(side < 110, quotes.bid[at], np.where(side < 230, quotes.ask[at], middle))
-    condition = _CONDITIONS[_bytes(random, rows)].copy()
+    condition = _CONDITIONS[random_bytes(random, rows)].copy()
     odd = condition == 115
-    size = np.where(odd, _ODD_SIZES[_bytes(random, rows)], _ROUND_SIZES[_bytes(random, rows)])
+    size = np.where(odd, _ODD_SIZES[random_bytes(random, rows)], _ROUND_SIZES[random_bytes(random, rows)])
     _mark_sessions(times, condition, size, _ms(session_close(day)))
     none = np.full(rows, NO_CONDITION, np.int16)
     return Trades(
@@ -225,7 +229,7 @@ def _trades(symbol: str, day: date, quotes: Quotes) -> Trades:
         ext4=np.where(odd, np.int16(115), none),
         condition=condition,
         size=size,
-        exchange=_EXCHANGES[_bytes(random, rows)],
+        exchange=_EXCHANGES[random_bytes(random, rows)],
         price=price,
     )
 
@@ -247,8 +251,11 @@ def _sequences(random: np.random.Generator, times: Ints) -> Ints:
     return sequences
 
 
-def _report(trades: Trades, quotes: Quotes, created_ms: int) -> Eod:
-    """The day until the report is made, by the conditions of its trades."""
+def report_of(trades: Trades, quotes: Quotes, created_ms: int) -> Eod:
+    """The day until the report is made, by the conditions of its trades; without trades zeros and midnight."""
+    quote: Any = tuple(int(column[-1]) for column in quotes.columns()[1:])
+    if not len(trades):
+        return Eod(created_ms, 0, 0, 0, 0, 0, 0, 0, quote)
     condition, price = trades.condition, trades.price
     last = price[SETS_LAST[condition]]
     counted = SETS_VOLUME[condition]
@@ -261,5 +268,5 @@ def _report(trades: Trades, quotes: Quotes, created_ms: int) -> Eod:
         close=int(last[-1]),
         volume=int(trades.size[counted].sum()),
         count=int(counted.sum()),
-        quote=tuple(int(column[-1]) for column in quotes.columns()[1:]),  # type: ignore[arg-type]
+        quote=quote,
     )
