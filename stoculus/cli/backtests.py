@@ -1,12 +1,11 @@
 """`stoculus backtest …`: submit, look at and change backtests at the coordinator."""
 
-import sys
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from stoculus.cli import request
 from stoculus.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,9 +17,43 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The backtest's id.", show
 File = Annotated[
     str | None, typer.Argument(metavar="FILE", help="The request as JSON; - is standard input.", show_default=False)
 ]
-Symbols = Annotated[str | None, typer.Option(help="Tickers: AAPL,MSFT.")]
-Schema = Annotated[str | None, typer.Option(help="ohlcv (default), quote, trade, tradequote or eod.")]
-Interval = Annotated[str | None, typer.Option(help="Of ohlcv and quote: 1s, 1m, 1h …")]
+_STOCKS: Final = "Stocks"
+_CHAINS: Final = "Options of a root, or contracts by their symbols"
+Symbols = Annotated[str | None, typer.Option(help="Tickers: AAPL,MSFT.", rich_help_panel=_STOCKS)]
+Root = Annotated[str | None, typer.Option(help="Root: SPXW. SPX is another one.", rich_help_panel=_CHAINS)]
+Expirations = Annotated[
+    str | None,
+    typer.Option(help="Days 2024-01-05,2024-01-12, a range 2024-01-05:2024-02-16, or all.", rich_help_panel=_CHAINS),
+]
+Dte = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DAYS", help="Calendar days to the expiration, on each day: 0, or a range 0:7.", rich_help_panel=_CHAINS
+    ),
+]
+Strikes = Annotated[
+    str | None,
+    typer.Option(help="Dollars 4700,4750, a range 4600:4800, or all (default).", rich_help_panel=_CHAINS),
+]
+AroundSpot = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="N strikes above and below the underlying's price, on each day.", rich_help_panel=_CHAINS
+    ),
+]
+Right = Annotated[str | None, typer.Option(help="call, put or both (default).", rich_help_panel=_CHAINS)]
+Contract = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OSI", help="'SPXW  240105C04700000'. May be repeated.", rich_help_panel=_CHAINS),
+]
+Schema = Annotated[
+    str | None,
+    typer.Option(
+        help="ohlcv (default), quote, trade, tradequote or eod; of options also openinterest, greeksfirst, greeksall, "
+        "iv, greekseod, tradegreeks."
+    ),
+]
+Interval = Annotated[str | None, typer.Option(help="Of ohlcv, quote, greeksfirst, greeksall and iv: 1s, 1m, 1h …")]
 Start = Annotated[str | None, typer.Option(metavar="DAY", help="First New York day: 2024-01-02.")]
 End = Annotated[str | None, typer.Option(metavar="DAY", help="Last New York day, included. Default: the first.")]
 Session = Annotated[str | None, typer.Option(help="regular (default) or extended.")]
@@ -33,6 +66,13 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait until it ends; exit cod
 def submit(
     file: File = None,
     symbols: Symbols = None,
+    root: Root = None,
+    expirations: Expirations = None,
+    dte: Dte = None,
+    strikes: Strikes = None,
+    around_spot: AroundSpot = None,
+    right: Right = None,
+    contract: Contract = None,
     schema: Schema = None,
     interval: Interval = None,
     start: Start = None,
@@ -43,11 +83,15 @@ def submit(
     wait: Wait = False,
     as_json: Json = False,
 ) -> None:
-    """Submit a backtest: a JSON file, or one selection by options.
+    """Submit a backtest: a JSON file, or stocks, options or both with one schema.
 
     stoculus backtest submit --symbols AAPL,MSFT --schema ohlcv --interval 1m --start 2024-01-02 --end 2024-01-05
+
+    stoculus backtest submit --root SPXW --dte 0:7 --strikes 4600:4800 --schema quote --interval 1m --start 2024-01-05
     """
-    body = _request(file, symbols, schema, interval, start, end, session, backtest_id)
+    chain = (root, expirations, dte, strikes, around_spot, right, contract)
+    options = request.Options(symbols, *chain, schema, interval, start, end, session, backtest_id)
+    body = request.body(file, options)
     client = _connect()
     answer = client.ask("POST", "", body)
     if watch or wait:
@@ -64,6 +108,13 @@ def submit(
 def estimate(
     file: File = None,
     symbols: Symbols = None,
+    root: Root = None,
+    expirations: Expirations = None,
+    dte: Dte = None,
+    strikes: Strikes = None,
+    around_spot: AroundSpot = None,
+    right: Right = None,
+    contract: Contract = None,
     schema: Schema = None,
     interval: Interval = None,
     start: Start = None,
@@ -71,8 +122,10 @@ def estimate(
     session: Session = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a backtest would cost; nothing is stored."""
-    answer = _connect().ask("POST", ":estimate", _request(file, symbols, schema, interval, start, end, session, None))
+    """Say what a backtest would cost, and how the vendor will be asked; nothing is stored."""
+    chain = (root, expirations, dte, strikes, around_spot, right, contract)
+    body = request.body(file, request.Options(symbols, *chain, schema, interval, start, end, session))
+    answer = _connect().ask("POST", ":estimate", body)
     if as_json:
         print_json(answer)
         return
@@ -82,6 +135,9 @@ def estimate(
     ]
     rows.append(("all", *(f"{answer[k]:,}" for k in ("requests", "rows", "bytes")), f"{answer['seconds']:,.0f}"))
     print_table(("topic", ">requests", ">records, about", ">bytes, about", ">seconds, about"), rows)
+    for task in answer["tasks"]:
+        for note in task["notes"]:
+            typer.echo(f"{task['task_id']}: {note}")
     for warning in answer["warnings"]:
         typer.echo(warning, err=True)
 
@@ -185,42 +241,6 @@ def receipt(backtest_id: Id, as_json: Json = False) -> None:
     numbers = (">days", ">empty rows left out", ">bad rows", ">last offset")
     title = f"Receipt of backtest {answer['backtest_id']}: {answer['records']:,} records"
     print_table(("topic", ">records", "first (UTC)", "last (UTC)", *numbers, "hash"), rows, title=title)
-
-
-def _request(
-    file: str | None,
-    symbols: str | None,
-    schema: str | None,
-    interval: str | None,
-    start: str | None,
-    end: str | None,
-    session: str | None,
-    backtest_id: str | None,
-) -> Any:
-    """The body of a submission, from a file or from options."""
-    if file is not None:
-        if any((symbols, schema, interval, start, end, session, backtest_id)):
-            raise typer.BadParameter("Give a file or options, not both.")
-        return _read(file)
-    if not symbols or not start:
-        raise typer.BadParameter("Give a file, or --symbols and --start.")
-    selection = {"asset": "stock", "symbols": symbols.split(","), "schema": schema or "ohlcv", "interval": interval}
-    body = {"backtest_id": backtest_id, "start": start, "end": end or start, "session": session}
-    return _given(body) | {"data": [_given(selection)]}
-
-
-def _given(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _read(file: str) -> Any:
-    import orjson
-
-    try:
-        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return orjson.loads(text)
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise typer.BadParameter(f"{file}: {error}") from error
 
 
 def _connect() -> "Coordinator":

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from stoculus.calendar import NEW_YORK
 from stoculus.cli.consume import _csv, _json, _table, market_time_us
+from stoculus.instruments import OptionContract
+from stoculus.records.catalog import record_type
 
 BATCH = pa.RecordBatch.from_pydict(
     {
@@ -73,6 +75,24 @@ def test_json_is_an_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) -> 
         "ext_condition1": None,
     }
     assert second["symbol"] == "BRK.B"
+
+
+def test_a_contract_is_told_by_symbol_expiration_strike_and_right(capsys: pytest.CaptureFixture[str]) -> None:
+    contract = OptionContract.parse("SPXW  240105P04700500")
+    told = {"symbol": contract.osi, "expiration": contract.expiration, "strike": contract.strike, "right": "PUT"}
+    volatility = record_type("OptionImpliedVolatility").arrow
+    row = dict.fromkeys(volatility.names, 0) | told | {"root": "SPXW", "underlying_timestamp": None}
+    batch = pa.RecordBatch.from_pylist([row], schema=volatility).select([*told, "underlying_timestamp"])
+
+    _table()(batch)
+    _csv()(batch)
+    _json()(batch)
+
+    names, values, _, csv, json = capsys.readouterr().out.splitlines()
+    assert names == "symbol                 expiration    strike  right  underlying_timestamp (New York)"
+    assert values == "SPXW  240105P04700500  2024-01-05    4700.5  PUT"
+    assert csv == '"SPXW  240105P04700500",2024-01-05,4700.5,"PUT",'
+    assert orjson.loads(json) == told | {"expiration": "2024-01-05", "underlying_timestamp": None}
 
 
 @pytest.mark.parametrize("make", [_csv, _table])

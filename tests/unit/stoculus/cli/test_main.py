@@ -70,6 +70,8 @@ def test_an_error_is_one_block_on_stderr(capsys: pytest.CaptureFixture[str]) -> 
         (["consume", "t", "--from", "noon"], 2, "is not a time"),
         (["consume", "t", "--from", "2024-01-02", "--group", "g"], 2, "leave --from out"),
         (["backtest", "submit"], 2, "--symbols"),
+        (["backtest", "submit", "--root", "SPXW", "--start", "2024-01-05"], 2, "Invalid value for --root"),
+        (["backtest", "estimate", "--root", "SPXW", "--dte", "0", "--strikes", "x"], 2, "Invalid value for --strikes"),
         (["backtest", "submit", "x.json", "--start", "2024-01-02"], 2, "not both"),
         (["backtest", "submit", "/no/such/file.json"], 2, "/no/such/file.json"),
         (["backtest", "list"], 1, "make local-up"),

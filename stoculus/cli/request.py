@@ -1,0 +1,155 @@
+"""What `stoculus backtest submit` and `estimate` send: a JSON file, or what the options say."""
+
+import sys
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from stoculus.errors import InvalidRequest
+
+_OTHER_FORM: Final = ("missing", "extra_forbidden")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options as written; what was not given is None or empty."""
+
+    symbols: str | None
+    root: str | None
+    expirations: str | None
+    dte: str | None
+    strikes: str | None
+    around_spot: int | None
+    right: str | None
+    contract: list[str] | None
+    schema: str | None
+    interval: str | None
+    start: str | None
+    end: str | None
+    session: str | None
+    backtest_id: str | None = None
+
+
+def body(file: str | None, options: Options) -> Any:
+    """The body of a submission; raise BadParameter, with the option's name, for what cannot be one."""
+    if file is not None:
+        if any(value not in (None, []) for value in astuple(options)):
+            raise typer.BadParameter("Give a file or options, not both.")
+        return _read(file)
+    kind = _given({"schema": options.schema or "ohlcv", "interval": options.interval})
+    data: list[dict[str, Any]] = []
+    if options.symbols:
+        data.append({"asset": "stock", "symbols": options.symbols.split(",")} | kind)
+    data += [{"asset": "option"} | chain | kind for chain in _chains(options)]
+    if not data or not options.start:
+        raise typer.BadParameter("Give a file, or --start with --symbols, --root or --contract.")
+    window = {"start": options.start, "end": options.end or options.start, "session": options.session}
+    return _given({"backtest_id": options.backtest_id} | window) | {"data": data}
+
+
+def _chains(options: Options) -> list[dict[str, Any]]:
+    """The option selections: one of a root, or one a root of the contracts that are named."""
+    narrowing = {
+        "--root": options.root,
+        "--expirations": options.expirations,
+        "--dte": options.dte,
+        "--strikes": options.strikes,
+        "--around-spot": options.around_spot,
+        "--right": options.right,
+    }
+    named = [flag for flag, value in narrowing.items() if value is not None]
+    if options.contract:
+        if named:
+            raise _bad(named[0], "--contract says it all: leave this out.")
+        return _by_root(options.contract)
+    if options.root is None:
+        if named:
+            raise _bad(named[0], "Name the --root whose contracts it selects.")
+        return []
+    for flag, other in (("--dte", "--expirations"), ("--around-spot", "--strikes")):
+        if flag in named and other in named:
+            raise _bad(flag, f"Give it or {other}, not both.")
+    if options.expirations is None and options.dte is None:
+        raise _bad("--root", "Say which expirations: --expirations 2024-01-05, --expirations all, --dte 0:7.")
+    return [_chain(options, options.root)]
+
+
+def _chain(options: Options, root: str) -> dict[str, Any]:
+    from stoculus.instruments import parse_root
+
+    expirations = _expirations(options)
+    strikes = {"around_spot": options.around_spot} if options.around_spot is not None else _span(options.strikes)
+    flags = {
+        "expirations": "--dte" if options.dte is not None else "--expirations",
+        "strikes": "--around-spot" if options.around_spot is not None else "--strikes",
+    }
+    chain = _checked(_given({"expirations": expirations, "strikes": strikes, "right": options.right}), flags)
+    try:
+        return {"root": parse_root(root)} | chain
+    except InvalidRequest as error:
+        raise _bad("--root", f"{error.message} {error.remedy}") from error
+
+
+def _by_root(contracts: list[str]) -> list[dict[str, Any]]:
+    from stoculus.instruments import OptionContract
+
+    symbols = _checked({"contracts": contracts}, {"contracts": "--contract"})["contracts"]
+    roots: dict[str, list[str]] = {}
+    for osi in symbols:
+        roots.setdefault(OptionContract.parse(osi).root, []).append(osi)
+    return [{"root": root, "contracts": named} for root, named in roots.items()]
+
+
+def _expirations(options: Options) -> Any:
+    if options.dte is None:
+        return _span(options.expirations)
+    low, _, high = options.dte.partition(":")
+    return {"dte": {"min": low, "max": high or low}}
+
+
+def _span(text: str | None) -> Any:
+    """`a:b` is a range, `a,b` a list, `all` everything."""
+    if text is None or text == "all":
+        return text
+    low, colon, high = text.partition(":")
+    return {"min": low, "max": high} if colon else text.split(",")
+
+
+def _checked(chain: dict[str, Any], flags: dict[str, str]) -> dict[str, Any]:
+    """The selection in its one form, as the coordinator will read it."""
+    from pydantic import ValidationError
+
+    from stoculus.selection import ChainSelection
+
+    try:
+        selection = ChainSelection.model_validate(chain)
+    except InvalidRequest as error:
+        field = (error.field or "").partition("[")[0].partition(".")[0]
+        raise _bad(flags.get(field, f"--{field}"), f"{error.message} {error.remedy}") from error
+    except ValidationError as error:
+        # A value is tried as each form of the field: the form that is meant complains of a value, and of an inner one.
+        inmost = max(error.errors(), key=lambda each: (each["type"] not in _OTHER_FORM, len(each["loc"])))
+        field = str(inmost["loc"][0])
+        told = f"{inmost['input']!r}: {inmost['msg'].removeprefix('Value error, ')}"
+        raise _bad(flags.get(field, f"--{field}"), told) from error
+    return selection.model_dump(mode="json", exclude_unset=True)
+
+
+def _bad(flag: str, message: str) -> typer.BadParameter:
+    return typer.BadParameter(message, param_hint=flag)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read(file: str) -> Any:
+    import orjson
+
+    try:
+        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return orjson.loads(text)
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise typer.BadParameter(f"{file}: {error}") from error

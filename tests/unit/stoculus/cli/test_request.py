@@ -1,0 +1,120 @@
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stoculus.cli.request import Options, body
+from stoculus.selection import ChainSelection
+
+FIVE_CALL = "SPXW  240105C04700000"
+NOTHING: dict[str, Any] = dict.fromkeys(Options.__dataclass_fields__)
+
+
+def options(**given: Any) -> Options:
+    return Options(**NOTHING | {"start": "2024-01-05"} | given)
+
+
+def chain(**given: Any) -> dict[str, Any]:
+    (selection,) = body(None, options(root="SPXW", **given))["data"]
+    return {name: value for name, value in selection.items() if name not in ("asset", "root", "schema")}
+
+
+def test_one_command_may_hold_stocks_and_a_chain() -> None:
+    both = options(symbols="AAPL,MSFT", root="spxw", expirations="2024-01-05", schema="quote", interval="1m")
+
+    assert body(None, both) == {
+        "start": "2024-01-05",
+        "end": "2024-01-05",
+        "data": [
+            {"asset": "stock", "symbols": ["AAPL", "MSFT"], "schema": "quote", "interval": "1m"},
+            {"asset": "option", "root": "SPXW", "expirations": ["2024-01-05"], "schema": "quote", "interval": "1m"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "selected"),
+    [
+        ({"expirations": "all"}, {"expirations": "all"}),
+        ({"expirations": "2024-01-12,2024-01-05"}, {"expirations": ["2024-01-05", "2024-01-12"]}),
+        (
+            {"expirations": "2024-01-05:2024-02-16"},
+            {"expirations": {"min": "2024-01-05", "max": "2024-02-16"}},
+        ),
+        ({"dte": "0"}, {"expirations": {"dte": {"min": 0, "max": 0}}}),
+        ({"dte": "1:7"}, {"expirations": {"dte": {"min": 1, "max": 7}}}),
+        ({"dte": "0", "strikes": "4700.5,4600"}, {"strikes": [4600.0, 4700.5]}),
+        ({"dte": "0", "strikes": "4600:4800"}, {"strikes": {"min": 4600.0, "max": 4800.0}}),
+        ({"dte": "0", "strikes": "all", "right": "put"}, {"strikes": "all", "right": "put"}),
+        ({"dte": "0", "around_spot": 10}, {"strikes": {"around_spot": 10}}),
+    ],
+)
+def test_lists_ranges_and_all_are_told_apart(given: dict[str, Any], selected: dict[str, Any]) -> None:
+    assert chain(**given) == {"expirations": {"dte": {"min": 0, "max": 0}}} | selected
+
+
+def test_contracts_make_a_selection_of_each_root() -> None:
+    data = body(None, options(contract=[FIVE_CALL, "AAPL240119P00185000", "SPXW240105C04600000"]))["data"]
+
+    assert [(each["root"], each["contracts"]) for each in data] == [
+        ("AAPL", ["AAPL  240119P00185000"]),
+        ("SPXW", ["SPXW  240105C04600000", FIVE_CALL]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "flag", "told"),
+    [
+        ({"strikes": "4600"}, "--strikes", "Name the --root"),
+        ({"right": "call", "symbols": "AAPL"}, "--right", "Name the --root"),
+        ({"root": "SPXW"}, "--root", "--dte 0:7"),
+        ({"root": "SP XW", "dte": "0"}, "--root", "is not an option root"),
+        ({"root": "SPXW", "dte": "0", "expirations": "all"}, "--dte", "not both"),
+        ({"root": "SPXW", "dte": "0", "strikes": "1", "around_spot": 2}, "--around-spot", "not both"),
+        ({"root": "SPXW", "dte": "x"}, "--dte", "'x': Input should be a valid integer"),
+        ({"root": "SPXW", "dte": "7:0"}, "--dte", "Swap them"),
+        ({"root": "SPXW", "expirations": "05.01.2024"}, "--expirations", "'05.01.2024': Input should be a valid date"),
+        ({"root": "SPXW", "expirations": "2024-01-05:"}, "--expirations", "'': a day is written as"),
+        ({"root": "SPXW", "expirations": "2024-02-05:2024-01-05"}, "--expirations", "Swap them"),
+        ({"root": "SPXW", "dte": "0", "strikes": "4600-4800"}, "--strikes", "'4600-4800': Input should be"),
+        ({"root": "SPXW", "dte": "0", "strikes": "4600:"}, "--strikes", "'': Input should be"),
+        ({"root": "SPXW", "dte": "0", "strikes": "4800:4600"}, "--strikes", "Swap them"),
+        ({"root": "SPXW", "dte": "0", "strikes": "1.2345"}, "--strikes", "three decimals"),
+        ({"root": "SPXW", "dte": "0", "around_spot": 0}, "--around-spot", "greater than or equal to 1"),
+        ({"root": "SPXW", "dte": "0", "right": "calls"}, "--right", "'calls': Input should be 'call'"),
+        ({"contract": ["SPXW 4700"]}, "--contract", "is not an OSI symbol"),
+        ({"contract": [FIVE_CALL], "root": "SPXW"}, "--root", "leave this out"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_flag(given: dict[str, Any], flag: str, told: str) -> None:
+    with pytest.raises(typer.BadParameter) as caught:
+        body(None, options(**given))
+
+    assert caught.value.param_hint == flag
+    assert told in caught.value.message
+
+
+@given(
+    st.sampled_from(["expirations", "dte", "strikes"]),
+    st.text(st.sampled_from("0123456789-:,.all"), max_size=24),
+)
+def test_whatever_is_written_is_a_selection_or_refused(flag: str, text: str) -> None:
+    others = {} if flag in ("expirations", "dte") else {"dte": "0"}
+    selected, blamed = None, f"--{flag}"
+    try:
+        selected = chain(**others | {flag: text})
+    except typer.BadParameter as error:
+        blamed = error.param_hint
+
+    assert blamed == f"--{flag}"
+    assert (
+        selected is None
+        or ChainSelection.model_validate(selected).model_dump(mode="json", exclude_unset=True) == selected
+    )
+
+
+def test_a_file_and_an_option_exclude_each_other() -> None:
+    with pytest.raises(typer.BadParameter, match="not both"):
+        body("request.json", options(contract=[FIVE_CALL]))
