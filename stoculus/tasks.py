@@ -7,7 +7,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from stoculus import topics
 from stoculus.calendar import Session
-from stoculus.errors import InvalidRequest
 from stoculus.instruments import Stock, parse_root
 from stoculus.records.catalog import Schema, parse_schema
 from stoculus.selection import ChainSelection
@@ -95,13 +94,7 @@ class OptionTask(HistoricalTask, ChainSelection):
 
     @model_validator(mode="after")
     def _of_one_root(self) -> Self:
-        for n, contract in enumerate(self.named):
-            if contract.root != self.symbol:
-                raise InvalidRequest(
-                    f"{contract.osi!r} is no contract of {self.symbol}.",
-                    remedy="Ask for each root on its own.",
-                    field=f"contracts[{n}]",
-                )
+        self.check_root(self.symbol)
         return self
 
 

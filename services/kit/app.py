@@ -24,12 +24,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from pydantic import BaseModel, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
-from stoculus.errors import InvalidRequest, StoculusError
+from stoculus.errors import StoculusError
+from stoculus.located import Located as Located
 
 MAX_BODY_BYTES: Final = 1 << 20
 RETRY_AFTER_S: Final = 5
@@ -47,23 +47,6 @@ _REMEDIES: Final = {
     "date_parsing": "Use a date such as 2024-01-02.",
 }
 log = logging.getLogger(__name__)
-
-
-def _keep_path(value: Any, validate: Callable[[Any], Any]) -> Any:
-    try:
-        return validate(value)
-    except InvalidRequest as error:
-        context = {"field": error.field or "", "remedy": error.remedy}
-        # Braces would be taken for a template.
-        text = error.message.replace("{", "(").replace("}", ")")
-        raise PydanticCustomError("invalid_request", text, context) from error
-
-
-Located: Final = WrapValidator(_keep_path)
-"""`list[Annotated[StockTask, Located]]`: an InvalidRequest that the model's validators raise keeps its remedy, and its
-field gets the path of the element before it (`tasks[3].ticker`). Without it pydantic lets the error through with the
-bare field.
-"""
 
 
 def create_app(
