@@ -1,9 +1,9 @@
-"""A Theta Terminal without an account: the stock part of its REST API, `/v3/stock/...`, `/v3/calendar/...`, status.
+"""A Theta Terminal without an account: its REST API for stocks and options, `/v3/calendar/...`, status.
 
 Run it with `stoculus simulator` or `python -m simulator`; in tests by `simulator.testing.running_simulator`.
 
 Rows come from a synthetic market (`sources/synthetic.py`, symbols in `sources/tickers.py`) or from recordings
-(`sources/recordings.py`). What a tester can turn is behind `/__`, described at `/__docs`:
+(`sources/recordings.py`); those of options from `options/`. What a tester can turn is behind `/__`, described at `/__docs`:
 
     POST /__faults     {"match": {"path": "stock/history/trade", "symbol": "AAPL", "date": "2024-01-03"},
                         "times": 3, "after_requests": 0, "fault": {"kind": "status", "status": 429}}

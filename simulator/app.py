@@ -1,13 +1,18 @@
 """Wiring: settings to an ASGI application."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator.clock import Clock
 from simulator.control import control
 from simulator.faults import Faults
-from simulator.history import HistoryEndpoint
+from simulator.history import StockHistories
+from simulator.options import OptionSource
+from simulator.options.history import OptionHistories
+from simulator.options.lists import OptionLists
+from simulator.options.recordings import OptionRecordings
 from simulator.reference import Reference
 from simulator.requests import RequestLog
 from simulator.slots import Slots
@@ -24,7 +29,7 @@ def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> AS
 
     It must be served by `simulator.server`, which lets it break connections.
     """
-    source: Source = Recordings(settings.sim_recordings) if settings.sim_recordings else Synthetic()
+    stocks, options = _sources(settings)
     clock, faults, log = Clock(settings.sim_clock), Faults(), RequestLog()
     slots = Slots(CONCURRENT[settings.sim_tier], settings.sim_queue_length)
     terminal = Terminal(
@@ -32,9 +37,9 @@ def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> AS
         slots=slots,
         faults=faults,
         log=log,
-        reference=Reference(source, clock),
-        histories=HistoryEndpoint(source, clock),
-        limited_by_tier=source.limited_by_tier,
+        lists=Reference(stocks, clock).endpoints | OptionLists(options, clock).endpoints,
+        histories={**StockHistories(stocks, clock).endpoints, **OptionHistories(options, clock).endpoints},
+        limited_by_tier=stocks.limited_by_tier,
         shut_down=shut_down,
     )
     controls = control(terminal, slots, faults, clock, log)
@@ -44,3 +49,9 @@ def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> AS
         await (controls if to_controls else terminal)(scope, receive, send)
 
     return app
+
+
+def _sources(settings: SimulatorSettings) -> tuple[Source, OptionSource]:
+    if settings.sim_recordings:
+        return Recordings(settings.sim_recordings), OptionRecordings(settings.sim_recordings)
+    return Synthetic(), OptionRecordings(Path("none"))

@@ -14,6 +14,8 @@ UNITS_PER_DOLLAR = 10_000
 # Text columns are Arrow string arrays; their stubs know less than the functions take.
 Text = Any
 _SMALL = 10_000
+# So that 0.29 is not cut off to 0.2899.
+_ROUNDING = 1e-6
 _TIME_WIDTH = len("2024-01-02T09:30:00.000")
 
 
@@ -25,7 +27,9 @@ class Cell(Enum):
     TRADE_PRICE = "four decimals"
     QUOTE_PRICE = "two decimals, four where needed"
     BAR_PRICE = "three decimals, four where needed, 0.0 for none"
+    OPTION_BAR_PRICE = "two decimals, four where needed, 0.0 for none"
     VWAP = "two decimals"
+    GREEK = "a float, cut off after four decimals"
     NUMBER = "a number that is text already"
     TEXT = "text, or None"
 
@@ -47,6 +51,10 @@ def _bar_price(units: int) -> str:
     return text if units % 10 else text[:-1]
 
 
+def _option_bar_price(units: int) -> str:
+    return _quote_price(units) if units else "0.0"
+
+
 def _vwap(units: int) -> str:
     return four_decimals((units + 50) // 100 * 100)[:-2]
 
@@ -55,12 +63,21 @@ _PRICES: dict[Cell, Callable[[int], str]] = {
     Cell.TRADE_PRICE: four_decimals,
     Cell.QUOTE_PRICE: _quote_price,
     Cell.BAR_PRICE: _bar_price,
+    Cell.OPTION_BAR_PRICE: _option_bar_price,
     Cell.VWAP: _vwap,
 }
 
 
 def spell(cell: Cell, values: Any, *, json: bool, quoted: bool, trimmed: bool, suffix: str = "") -> Text:
-    """The column as text; `suffix` ends each cell (the line end, in the last column). A constant may be a scalar."""
+    """The column as text; `suffix` ends each cell (the line end, in the last column). A constant may be a scalar.
+
+    An Arrow dictionary array is spelled by its dictionary.
+    """
+    if isinstance(values, pa.DictionaryArray):
+        words = values.dictionary.to_pylist()
+        return spell(cell, words, json=json, quoted=quoted, trimmed=trimmed, suffix=suffix).take(values.indices)
+    if cell is Cell.GREEK:
+        return _wrap(_four_decimals(values), "", suffix)
     if cell is Cell.TIME:
         text = _times(values, trimmed=json or trimmed)
         return _wrap(text, '"', '"' + suffix) if json else _wrap(text, "", suffix)
@@ -85,6 +102,15 @@ def _integers(values: NDArray[Any], suffix: str) -> Text:
 @lru_cache(maxsize=4)
 def _small_integers(suffix: str) -> Text:
     return pa.array([f"{number}{suffix}" for number in range(_SMALL)])
+
+
+def _four_decimals(values: NDArray[np.float64]) -> Text:
+    scaled = np.nan_to_num(values) * UNITS_PER_DOLLAR
+    units = np.trunc(scaled + np.copysign(_ROUNDING, scaled)).astype(np.int64)
+    # The two halves of a 128-bit decimal.
+    words = np.stack([units, units >> 63], axis=1)
+    decimals = pa.Array.from_buffers(pa.decimal128(38, 4), len(units), [None, pa.py_buffer(words.data)])
+    return pc.cast(decimals, pa.string())
 
 
 def _by_dictionary(values: Any, spelling: Callable[[int], str], suffix: str) -> Text:

@@ -17,6 +17,7 @@ Columns = tuple[tuple[str, Cell], ...]
 Block = Sequence[Any]
 Bytes = bytes | memoryview
 BLOCK_ROWS = 65_536
+_INDENT = "\t\t"
 
 MEDIA_TYPES: dict[Format, str] = {
     "csv": "text/csv",
@@ -52,8 +53,8 @@ def tail(form: Format) -> bytes:
     return {"csv": b"\r\n", "json": b"\n\t]\n}\n\n", "ndjson": b"", "html": b"</table>\n"}[form]
 
 
-def render(form: Format, columns: Columns, block: Block, dialect: Dialect) -> memoryview:
-    """The rows of a block. JSON rows begin with a comma, the first too: see `document`."""
+def render(form: Format, columns: Columns, block: Block, dialect: Dialect, *, indent: str = _INDENT) -> memoryview:
+    """The rows of a block. JSON rows begin with a comma and an indent, the first too: see `document`."""
     csv = form == "csv"
     cells = [
         spell(
@@ -66,16 +67,16 @@ def render(form: Format, columns: Columns, block: Block, dialect: Dialect) -> me
         )
         for number, ((_, cell), values) in enumerate(zip(columns, block, strict=True))
     ]
-    return _letters(join(cells, ",") if csv else _with_literals(form, columns, cells))
+    return _letters(join(cells, ",") if csv else _with_literals(form, columns, cells, indent))
 
 
-def _with_literals(form: Format, columns: Columns, cells: list[Text]) -> Text:
+def _with_literals(form: Format, columns: Columns, cells: list[Text], indent: str) -> Text:
     names = [name for name, _ in columns]
     if form == "html":
         before = ["<tr><td>"] + ["</td><td>"] * (len(names) - 1)
         end = "</td></tr>\n"
     else:
-        first = ",\n\t\t{" if form == "json" else "{"
+        first = f",\n{indent}{{" if form == "json" else "{"
         before = [(first if n == 0 else ",") + f'"{name}":' for n, name in enumerate(names)]
         end = "}" if form == "json" else "}\n"
     parts = [part for literal, cell in zip(before, cells, strict=True) for part in (pa.scalar(literal), cell)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,16 @@ from simulator import tables
 from simulator.caching import ByteCache
 from simulator.cells import four_decimals
 from simulator.clock import Clock
+from simulator.endpoints import HistoryEndpoint
 from simulator.formats import BLOCK_ROWS, Block, Columns, Dialect, render
 from simulator.market import Eod, Grid, Ints, Ticks, Trades, quotes_at_trades
-from simulator.parameters import History
+from simulator.parameters import History, HistoryKind, history
 from simulator.sources import Source
 
 # So that a day of ten million quotes is kept too.
 _CACHE_BYTES = 768 * 1024 * 1024
 
-COLUMNS: dict[str, Columns] = {
+COLUMNS: dict[HistoryKind, Columns] = {
     "eod": tables.EOD,
     "ohlc": tables.OHLC,
     "quote": tables.QUOTE,
@@ -36,13 +38,20 @@ class _Rows:
     block: Callable[[slice], Block]
 
 
-class HistoryEndpoint:
+class StockHistories:
     """Answers history requests from a source, up to the clock's instant; whole past days are kept rendered."""
 
     def __init__(self, source: Source, clock: Clock) -> None:
         self._source = source
         self._clock = clock
         self._rendered: ByteCache[Any, list[memoryview]] = ByteCache(_CACHE_BYTES, lambda runs: sum(map(len, runs)))
+
+        self.endpoints = {
+            f"stock/history/{kind}": HistoryEndpoint(
+                partial(history, kind), columns, at_interval=kind in ("ohlc", "quote"), runs=self.runs
+            )
+            for kind, columns in COLUMNS.items()
+        }
 
     def runs(self, request: History, dialect: Dialect) -> Iterator[memoryview]:
         """Rendered rows, a block at a time; nothing where there is no row."""

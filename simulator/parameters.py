@@ -81,23 +81,12 @@ def history(kind: HistoryKind, query: Query) -> History:
     """Read a history request; 400 where an argument is missing, malformed or beyond a limit."""
     symbol = required(query, "symbol").replace("/", ".")
     form = output_format(query)
+    start, end = days(query, eod=kind == "eod")
     if kind == "eod":
-        start, end = _pair(query)
-        _limit_days(start, end, MAX_EOD_DAYS)
         return History(kind, symbol, start, end, form)
-    start, end = _days(query)
-    _limit_days(start, end, MAX_INTRADAY_DAYS)
-    interval_ms = _interval_ms(query) if kind in ("ohlc", "quote") else 0
-    if kind in ("ohlc", "quote") and interval_ms < INTERVALS_MS["1m"] and start != end:
-        raise Refusal(400, "Intervals less than 1m are available only for single-day requests")
-    if kind == "ohlc" and interval_ms == 0:
-        raise Refusal(400, "Invalid interval: tick")
+    interval = interval_ms(query, start, end, ticks=kind == "quote") if kind in ("ohlc", "quote") else 0
     choice(query, "venue", ("nqb", "utp_cta"), "nqb")
-    start_ms, end_ms = _time_ms(query, "start_time", "09:30:00"), _time_ms(query, "end_time", "16:00:00")
-    if start_ms > end_ms:
-        raise Refusal(400, "start_time is after end_time")
-    exclusive = choice(query, "exclusive", ("true", "false"), "true") == "true"
-    return History(kind, symbol, start, end, form, start_ms, end_ms, interval_ms, exclusive)
+    return History(kind, symbol, start, end, form, *times_ms(query), interval, flag(query, "exclusive", default=True))
 
 
 def required(query: Query, name: str) -> str:
@@ -120,6 +109,11 @@ def choice(query: Query, name: str, allowed: tuple[str, ...], default: str) -> s
     return value
 
 
+def flag(query: Query, name: str, *, default: bool) -> bool:
+    """`true` or `false`."""
+    return choice(query, name, ("true", "false"), str(default).lower()) == "true"
+
+
 def output_format(query: Query) -> Format:
     """csv, json, ndjson or html."""
     return cast(Format, choice(query, "format", get_args(Format), "csv"))
@@ -132,6 +126,32 @@ def day(query: Query, name: str) -> date:
         return date(*(int(part) for part in match.groups())) if match else _bad(query, name)
     except ValueError:
         return _bad(query, name)
+
+
+def days(query: Query, *, eod: bool = False) -> tuple[date, date]:
+    """First and last day of a request, both included; end-of-day reports have no `date` and a longer limit."""
+    start, end = _pair(query) if eod else _days(query)
+    if end - start >= timedelta(days=MAX_EOD_DAYS if eod else MAX_INTRADAY_DAYS):
+        raise Refusal(400, "Too many days between start and end date")
+    return start, end
+
+
+def interval_ms(query: Query, start: date, end: date, *, ticks: bool) -> int:
+    """The interval, 0 for `tick`; 400 where it is below a minute and the days are several, or where ticks are none."""
+    interval = INTERVALS_MS[choice(query, "interval", tuple(INTERVALS_MS), "1s")]
+    if interval < INTERVALS_MS["1m"] and start != end:
+        raise Refusal(400, "Intervals less than 1m are available only for single-day requests")
+    if interval == 0 and not ticks:
+        raise Refusal(400, "Invalid interval: tick")
+    return interval
+
+
+def times_ms(query: Query) -> tuple[int, int]:
+    """First and last millisecond of the day that are asked for, both included."""
+    start_ms, end_ms = _time_ms(query, "start_time", "09:30:00"), _time_ms(query, "end_time", "16:00:00")
+    if start_ms > end_ms:
+        raise Refusal(400, "start_time is after end_time")
+    return start_ms, end_ms
 
 
 def covers(query: Query, day: date) -> bool:
@@ -158,15 +178,6 @@ def _pair(query: Query) -> tuple[date, date]:
     if start > end:
         raise Refusal(400, "start_date is after end_date")
     return start, end
-
-
-def _limit_days(start: date, end: date, limit: int) -> None:
-    if end - start >= timedelta(days=limit):
-        raise Refusal(400, "Too many days between start and end date")
-
-
-def _interval_ms(query: Query) -> int:
-    return INTERVALS_MS[choice(query, "interval", tuple(INTERVALS_MS), "1s")]
 
 
 def _time_ms(query: Query, name: str, default: str) -> int:

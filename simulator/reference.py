@@ -1,10 +1,11 @@
 """Lists and calendar: answers of a few rows (rest.md 5, 10.1)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from simulator import tables
 from simulator.clock import Clock
+from simulator.endpoints import List
 from simulator.formats import Block, Columns
 from simulator.parameters import Query, day, required, symbols
 from simulator.refusal import Refusal, no_data
@@ -21,7 +22,7 @@ class Reference:
     def __init__(self, source: Source, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self.endpoints: dict[str, Callable[[Query], Answer]] = {
+        self.endpoints: dict[str, List] = {
             "stock/list/symbols": self._symbols,
             "stock/list/dates/trade": lambda query: self._dates(query, "trade"),
             "stock/list/dates/quote": lambda query: self._dates(query, "quote"),

@@ -10,6 +10,8 @@ JETTY_ERROR_PAGE = (
     "<table>\n<tr><th>CAUSED BY:</th><td>java.lang.NullPointerException</td></tr>\n</table>\n"
     '<hr/><a href="https://jetty.org/">Powered by Jetty:// 12.0.14</a><hr/>\n</body>\n</html>\n'
 )
+INDEX_NOTE = ". Note: Index options have special symbols."
+_INDEX_LIKE = "DJX MRUT NDX NDXP NQX OEX RUT RUTW SPX SPXPM SPXQ SPXW VIX VIXW XEO XND XSP"
 # Exact where rest.md 7.2 has a recorded text; the others are worded after the code's name.
 TEXTS = {
     400: "Invalid request parameters",
@@ -43,6 +45,6 @@ class Refusal(Terminal):
         super().__init__(f"{status}: {self.body[:80]}")
 
 
-def no_data() -> Refusal:
-    """472: nothing found."""
-    return Refusal(472)
+def no_data(symbol: str = "") -> Refusal:
+    """472: nothing found; for roots like an index with a note."""
+    return Refusal(472, NO_DATA_TEXT + INDEX_NOTE if symbol in _INDEX_LIKE.split() else None)

@@ -3,20 +3,24 @@
 from simulator.cells import Cell
 from simulator.formats import Columns
 
-_TRADE: Columns = (
-    ("sequence", Cell.INTEGER),
-    ("ext_condition1", Cell.INTEGER),
-    ("ext_condition2", Cell.INTEGER),
-    ("ext_condition3", Cell.INTEGER),
-    ("ext_condition4", Cell.INTEGER),
-    ("condition", Cell.INTEGER),
-    ("size", Cell.INTEGER),
-    ("exchange", Cell.INTEGER),
-    ("price", Cell.TRADE_PRICE),
-)
+
+def trade(price: Cell) -> Columns:
+    """The columns of a trade behind its time."""
+    return (
+        ("sequence", Cell.INTEGER),
+        ("ext_condition1", Cell.INTEGER),
+        ("ext_condition2", Cell.INTEGER),
+        ("ext_condition3", Cell.INTEGER),
+        ("ext_condition4", Cell.INTEGER),
+        ("condition", Cell.INTEGER),
+        ("size", Cell.INTEGER),
+        ("exchange", Cell.INTEGER),
+        ("price", price),
+    )
 
 
-def _quote(price: Cell) -> Columns:
+def quote(price: Cell) -> Columns:
+    """The columns of a quote behind its time."""
     return (
         ("bid_size", Cell.INTEGER),
         ("bid_exchange", Cell.INTEGER),
@@ -29,35 +33,39 @@ def _quote(price: Cell) -> Columns:
     )
 
 
-TRADE: Columns = (("timestamp", Cell.TIME), *_TRADE)
-QUOTE: Columns = (("timestamp", Cell.TIME), *_quote(Cell.QUOTE_PRICE))
+def bar(price: Cell) -> Columns:
+    """The columns of a bar."""
+    return (
+        ("timestamp", Cell.TIME),
+        ("open", price),
+        ("high", price),
+        ("low", price),
+        ("close", price),
+        ("volume", Cell.INTEGER),
+        ("count", Cell.INTEGER),
+        ("vwap", Cell.VWAP),
+    )
+
+
+TRADE: Columns = (("timestamp", Cell.TIME), *trade(Cell.TRADE_PRICE))
+QUOTE: Columns = (("timestamp", Cell.TIME), *quote(Cell.QUOTE_PRICE))
 TRADE_QUOTE: Columns = (
     ("trade_timestamp", Cell.TIME),
     ("quote_timestamp", Cell.TIME),
-    *_TRADE,
-    *_quote(Cell.TRADE_PRICE),
+    *trade(Cell.TRADE_PRICE),
+    *quote(Cell.TRADE_PRICE),
 )
-OHLC: Columns = (
-    ("timestamp", Cell.TIME),
-    ("open", Cell.BAR_PRICE),
-    ("high", Cell.BAR_PRICE),
-    ("low", Cell.BAR_PRICE),
-    ("close", Cell.BAR_PRICE),
-    ("volume", Cell.INTEGER),
-    ("count", Cell.INTEGER),
-    ("vwap", Cell.VWAP),
-)
-EOD: Columns = (
-    ("created", Cell.TIME),
-    ("last_trade", Cell.TIME),
+OHLC: Columns = bar(Cell.BAR_PRICE)
+DAY: Columns = (
     ("open", Cell.NUMBER),
     ("high", Cell.NUMBER),
     ("low", Cell.NUMBER),
     ("close", Cell.NUMBER),
     ("volume", Cell.INTEGER),
     ("count", Cell.INTEGER),
-    *_quote(Cell.NUMBER),
+    *quote(Cell.NUMBER),
 )
+EOD: Columns = (("created", Cell.TIME), ("last_trade", Cell.TIME), *DAY)
 SYMBOLS: Columns = (("symbol", Cell.TEXT),)
 DATES: Columns = (("date", Cell.TEXT),)
 DAY_TYPE: Columns = (("type", Cell.TEXT), ("open", Cell.TEXT), ("close", Cell.TEXT))

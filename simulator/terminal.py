@@ -1,28 +1,25 @@
 """The terminal's HTTP side: one request from its query to its answer."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any, get_args
+from typing import Any
 
 from anyio import to_thread
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
 from simulator.damage import damage_column, damage_row
+from simulator.endpoints import HistoryEndpoint, List
 from simulator.faults import AnotherLogin, Column, Fault, Faults, Instead, Row, Status
 from simulator.formats import MEDIA_TYPES, Bytes, Dialect, document, render
-from simulator.history import COLUMNS, HistoryEndpoint
-from simulator.parameters import HistoryKind, Query, history, output_format, refuse_v2_names
-from simulator.reference import Reference
+from simulator.parameters import Query, day, output_format, refuse_v2_names
 from simulator.refusal import JETTY_ERROR_PAGE, NO_DATA_TEXT, SESSION_TAKEN_TEXT, Refusal, no_data
 from simulator.requests import RequestLog
 from simulator.slots import Slots
 from simulator.tiers import Account
 from simulator.wire import Answer, send_answer
-
-_HISTORY: dict[str, HistoryKind] = {f"stock/history/{kind}": kind for kind in get_args(HistoryKind)}
 
 
 class Terminal:
@@ -35,8 +32,8 @@ class Terminal:
         slots: Slots,
         faults: Faults,
         log: RequestLog,
-        reference: Reference,
-        histories: HistoryEndpoint,
+        lists: Mapping[str, List],
+        histories: Mapping[str, HistoryEndpoint[Any]],
         limited_by_tier: bool,
         shut_down: Callable[[], None],
     ) -> None:
@@ -45,7 +42,7 @@ class Terminal:
         self._slots = slots
         self._faults = faults
         self._log = log
-        self._reference = reference
+        self._lists = lists
         self._histories = histories
         self._limited_by_tier = limited_by_tier
         self._shut_down = shut_down
@@ -96,32 +93,37 @@ class Terminal:
         if isinstance(fault, Instead):
             return _instead(fault)
         media_type = MEDIA_TYPES[output_format(query)]
-        body = self._history(path, query) if path in _HISTORY else self._rows(path, query)
+        body = self._history(path, query) if path in self._histories else self._rows(path, query)
         if isinstance(fault, Row | Column) and output_format(query) == "csv":
             whole = b"".join(body)
             body = iter((damage_row(whole, fault) if isinstance(fault, Row) else damage_column(whole, fault),))
         return Answer(200, media_type, body)
 
     def _history(self, path: str, query: Query) -> Iterator[Bytes]:
-        request = history(_HISTORY[path], query)
+        endpoint = self._histories[path]
+        request = endpoint.read(query)
         self._account.check_path(path)
         if self._limited_by_tier:
-            self._account.check_history(request, path)
-        runs = self._histories.runs(request, self.dialect)
+            if endpoint.at_interval:
+                self._account.check_interval(request.interval_ms, path)
+            self._account.check_depth(request.start, path)
+        runs = endpoint.runs(request, self.dialect)
         first = next(runs, None)
         if first is None:
-            raise no_data()
-        return document(request.format, COLUMNS[request.kind], chain([first], runs))
+            raise no_data(request.symbol)
+        return document(request.format, endpoint.columns, chain([first], runs))
 
     def _rows(self, path: str, query: Query) -> Iterator[Bytes]:
-        endpoint = self._reference.endpoints.get(path)
+        endpoint = self._lists.get(path)
         if endpoint is None:
             raise Refusal(404)
         form = output_format(query)
         self._account.check_path(path)
+        if self._limited_by_tier and path.startswith("option/list/contracts/"):
+            self._account.check_depth(day(query, "date"), path)
         columns, block = endpoint(query)
         if not block or not len(block[0]):
-            raise no_data()
+            raise no_data(query.get("symbol", ""))
         return document(form, columns, iter((render(form, columns, block, self.dialect),)))
 
 

@@ -2,13 +2,9 @@ from datetime import date
 
 import pytest
 
-from simulator.parameters import History
 from simulator.refusal import Refusal
 from simulator.tiers import Account
-
-
-def request(start: date, interval_ms: int = 60_000) -> History:
-    return History("ohlc", "AAPL", start, date(2024, 1, 31), "csv", interval_ms=interval_ms)
+from stoculus.settings import Tier
 
 
 def test_a_tier_that_is_too_low_is_told_which_it_needs() -> None:
@@ -30,15 +26,43 @@ def test_free_has_eod_and_lists_but_no_bars() -> None:
 
 
 def test_a_range_that_begins_before_the_first_day_is_refused_whole() -> None:
-    Account("standard").check_history(request(date(2016, 1, 1)), "stock/history/ohlc")
+    Account("standard").check_depth(date(2016, 1, 1), "stock/history/ohlc")
 
     with pytest.raises(Refusal, match="403") as caught:
-        Account("standard").check_history(request(date(2015, 12, 31)), "stock/history/ohlc")
+        Account("standard").check_depth(date(2015, 12, 31), "stock/history/ohlc")
 
     assert "a professional subscription, but you only have a STANDARD" in caught.value.body
 
 
 def test_value_has_no_interval_below_a_minute() -> None:
-    Account("value").check_history(request(date(2024, 1, 2)), "stock/history/ohlc")
+    Account("value").check_interval(60_000, "stock/history/ohlc")
     with pytest.raises(Refusal):
-        Account("value").check_history(request(date(2024, 1, 2), interval_ms=1_000), "stock/history/ohlc")
+        Account("value").check_interval(1_000, "stock/history/ohlc")
+
+
+def test_options_go_back_further_on_value_than_stocks() -> None:
+    Account("value").check_depth(date(2020, 1, 1), "option/history/quote")
+    with pytest.raises(Refusal, match="403"):
+        Account("value").check_depth(date(2020, 1, 1), "stock/history/quote")
+    with pytest.raises(Refusal, match="403"):
+        Account("value").check_depth(date(2019, 12, 31), "option/history/quote")
+
+
+@pytest.mark.parametrize(
+    ("path", "tier", "needed"),
+    [
+        ("option/list/contracts/quote", "free", "value"),
+        ("option/history/open_interest", "free", "value"),
+        ("option/history/greeks/first_order", "value", "standard"),
+        ("option/history/greeks/all", "standard", "professional"),
+        ("option/history/trade_greeks/first_order", "standard", "professional"),
+    ],
+)
+def test_each_option_endpoint_has_its_tier(path: str, tier: Tier, needed: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        Account(tier).check_path(path)
+
+    assert caught.value.body == (
+        f"Requesting an option endpoint requiring a {needed} subscription,"
+        f" but you only have a {tier.upper()} subscription. Please consider upgrading!"
+    )
