@@ -3,13 +3,11 @@
 import sys
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import typer
 
 from stoculus.errors import InvalidRequest
-
-_OTHER_FORM: Final = ("missing", "extra_forbidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,13 @@ def _chains(options: Options) -> list[dict[str, Any]]:
 def _chain(options: Options, root: str) -> dict[str, Any]:
     from stoculus.instruments import parse_root
 
-    expirations = _expirations(options)
-    strikes = {"around_spot": options.around_spot} if options.around_spot is not None else _span(options.strikes)
+    expirations = _span(options.expirations, str)
+    if options.dte is not None:
+        low, _, high = options.dte.partition(":")
+        expirations = {"dte": {"min": _read_as(int, low), "max": _read_as(int, high or low)}}
+    strikes = _span(options.strikes, float)
+    if options.around_spot is not None:
+        strikes = {"around_spot": options.around_spot}
     flags = {
         "expirations": "--dte" if options.dte is not None else "--expirations",
         "strikes": "--around-spot" if options.around_spot is not None else "--strikes",
@@ -102,19 +105,21 @@ def _by_root(contracts: list[str]) -> list[dict[str, Any]]:
     return [{"root": root, "contracts": named} for root, named in roots.items()]
 
 
-def _expirations(options: Options) -> Any:
-    if options.dte is None:
-        return _span(options.expirations)
-    low, _, high = options.dte.partition(":")
-    return {"dte": {"min": low, "max": high or low}}
-
-
-def _span(text: str | None) -> Any:
+def _span(text: str | None, kind: type[str] | type[float]) -> Any:
     """`a:b` is a range, `a,b` a list, `all` everything."""
     if text is None or text == "all":
         return text
     low, colon, high = text.partition(":")
-    return {"min": low, "max": high} if colon else text.split(",")
+    if colon:
+        return {"min": _read_as(kind, low), "max": _read_as(kind, high)}
+    return [_read_as(kind, each) for each in text.split(",")]
+
+
+def _read_as(kind: type[str] | type[float] | type[int], text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        return text  # the selection says what it expects
 
 
 def _checked(chain: dict[str, Any], flags: dict[str, str]) -> dict[str, Any]:
@@ -126,15 +131,13 @@ def _checked(chain: dict[str, Any], flags: dict[str, str]) -> dict[str, Any]:
     try:
         selection = ChainSelection.model_validate(chain)
     except InvalidRequest as error:
-        field = (error.field or "").partition("[")[0].partition(".")[0]
-        raise _bad(flags.get(field, f"--{field}"), f"{error.message} {error.remedy}") from error
+        field, message, remedy = error.field or "", error.message, error.remedy
     except ValidationError as error:
-        # A value is tried as each form of the field: the form that is meant complains of a value, and of an inner one.
-        inmost = max(error.errors(), key=lambda each: (each["type"] not in _OTHER_FORM, len(each["loc"])))
-        field = str(inmost["loc"][0])
-        told = f"{inmost['input']!r}: {inmost['msg'].removeprefix('Value error, ')}"
-        raise _bad(flags.get(field, f"--{field}"), told) from error
-    return selection.model_dump(mode="json", exclude_unset=True)
+        first = error.errors()[0]
+        field, message, remedy = str(first["loc"][0]), first["msg"], first.get("ctx", {}).get("remedy", "")
+    else:
+        return selection.model_dump(mode="json", exclude_unset=True)
+    raise _bad(flags.get(field, f"--{field}"), f"{message} {remedy}".strip())
 
 
 def _bad(flag: str, message: str) -> typer.BadParameter:

@@ -59,8 +59,8 @@ def test_contracts_make_a_selection_of_each_root() -> None:
     data = body(None, options(contract=[FIVE_CALL, "AAPL240119P00185000", "SPXW240105C04600000"]))["data"]
 
     assert [(each["root"], each["contracts"]) for each in data] == [
+        ("SPXW", [FIVE_CALL, "SPXW  240105C04600000"]),
         ("AAPL", ["AAPL  240119P00185000"]),
-        ("SPXW", ["SPXW  240105C04600000", FIVE_CALL]),
     ]
 
 
@@ -73,17 +73,21 @@ def test_contracts_make_a_selection_of_each_root() -> None:
         ({"root": "SP XW", "dte": "0"}, "--root", "is not an option root"),
         ({"root": "SPXW", "dte": "0", "expirations": "all"}, "--dte", "not both"),
         ({"root": "SPXW", "dte": "0", "strikes": "1", "around_spot": 2}, "--around-spot", "not both"),
-        ({"root": "SPXW", "dte": "x"}, "--dte", "'x': Input should be a valid integer"),
+        ({"root": "SPXW", "dte": "x"}, "--dte", "'x' does not fit here"),
         ({"root": "SPXW", "dte": "7:0"}, "--dte", "Swap them"),
-        ({"root": "SPXW", "expirations": "05.01.2024"}, "--expirations", "'05.01.2024': Input should be a valid date"),
-        ({"root": "SPXW", "expirations": "2024-01-05:"}, "--expirations", "'': a day is written as"),
+        ({"root": "SPXW", "expirations": "05.01.2024"}, "--expirations", "'05.01.2024' is no day. Write a day as"),
+        ({"root": "SPXW", "expirations": "2024-01-05:"}, "--expirations", "'' is no day"),
         ({"root": "SPXW", "expirations": "2024-02-05:2024-01-05"}, "--expirations", "Swap them"),
-        ({"root": "SPXW", "dte": "0", "strikes": "4600-4800"}, "--strikes", "'4600-4800': Input should be"),
-        ({"root": "SPXW", "dte": "0", "strikes": "4600:"}, "--strikes", "'': Input should be"),
+        ({"root": "SPXW", "dte": "0", "strikes": "4600-4800"}, "--strikes", "'4600-4800' is no strike"),
+        ({"root": "SPXW", "dte": "0", "strikes": "4600:"}, "--strikes", "'' is no strike"),
         ({"root": "SPXW", "dte": "0", "strikes": "4800:4600"}, "--strikes", "Swap them"),
         ({"root": "SPXW", "dte": "0", "strikes": "1.2345"}, "--strikes", "three decimals"),
-        ({"root": "SPXW", "dte": "0", "around_spot": 0}, "--around-spot", "greater than or equal to 1"),
-        ({"root": "SPXW", "dte": "0", "right": "calls"}, "--right", "'calls': Input should be 'call'"),
+        (
+            {"root": "SPXW", "dte": "0", "around_spot": 0},
+            "--around-spot",
+            "0 does not fit here. Use a whole number, 1 to",
+        ),
+        ({"root": "SPXW", "dte": "0", "right": "calls"}, "--right", "Input should be 'call'"),
         ({"contract": ["SPXW 4700"]}, "--contract", "is not an OSI symbol"),
         ({"contract": [FIVE_CALL], "root": "SPXW"}, "--root", "leave this out"),
     ],
@@ -102,7 +106,8 @@ def test_what_is_wrong_is_told_by_its_flag(given: dict[str, Any], flag: str, tol
 )
 def test_whatever_is_written_is_a_selection_or_refused(flag: str, text: str) -> None:
     others = {} if flag in ("expirations", "dte") else {"dte": "0"}
-    selected, blamed = None, f"--{flag}"
+    selected: dict[str, Any] | None = None
+    blamed: Any = f"--{flag}"
     try:
         selected = chain(**others | {flag: text})
     except typer.BadParameter as error:
