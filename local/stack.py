@@ -82,7 +82,7 @@ class Stack:
             *(
                 self._python(name, module, port, "/readyz")
                 for name, (module, port) in services.items()
-                if (files("services") / module.rpartition(".")[2] / "__main__.py").is_file()
+                if (files("services") / module.rpartition(".")[2] / "app.py").is_file()
             ),
             self._python("coordinator", "coordinator", at.coordinator_port, "/readyz"),
         ]
