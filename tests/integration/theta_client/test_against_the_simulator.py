@@ -22,12 +22,12 @@ from stoculus.errors import (
     VendorBodyCut,
     VendorRefused,
 )
-from theta_client.client import Block, Budget, HistoryRequest, ThetaClient, Tier, plan_windows
-from theta_client.session import BUDGETS
+from tests.integration.theta_client.conftest import QUICK, break_it, table
+from theta_client.client import Block, HistoryRequest, ThetaClient, Tier, plan_windows
 from theta_client.windows import Kind
 
 DAY = date(2024, 1, 3)
-QUICK = {cause: Budget(3, 0.01, 0.05) for cause in BUDGETS}
+TRADES = "stock/history/trade"
 TIME = pa.field("timestamp", pa.timestamp("us"), nullable=False)
 COUNT = pa.field("size", pa.int64(), nullable=False)
 PRICE = pa.field("price", pa.float64(), nullable=False)
@@ -59,11 +59,6 @@ def client(simulator: str) -> Iterator[ThetaClient]:
     httpx2.delete(f"{simulator}/__faults")
 
 
-def break_it(simulator: str, fault: dict[str, Any], **script: Any) -> None:
-    match = script.pop("match", {"path": "stock/history/trade"})
-    httpx2.post(f"{simulator}/__faults", json={"match": match, "fault": fault, **script}).raise_for_status()
-
-
 def trades(symbol: str = "AAPL", day: date = DAY) -> HistoryRequest:
     [window] = plan_windows("trade", None, day, day, "regular")
     return HistoryRequest("trade", symbol, window)
@@ -72,10 +67,6 @@ def trades(symbol: str = "AAPL", day: date = DAY) -> HistoryRequest:
 def read(client: ThetaClient, request: HistoryRequest, block_bytes: int = 1 << 18, **options: bool) -> list[Block]:
     columns = COLUMNS[request.kind]
     return list(client.history(request, columns, block_bytes=block_bytes, aborted=threading.Event(), **options))
-
-
-def table(blocks: list[Block]) -> pa.Table:
-    return pa.Table.from_batches([block.batch for block in blocks])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +113,7 @@ def test_after_a_passing_fault_the_answer_is_the_same(
     client: ThetaClient, simulator: str, fault: dict[str, Any]
 ) -> None:
     whole = read(client, trades())
-    break_it(simulator, fault, times=2)
+    break_it(simulator, TRADES, fault, times=2)
     assert read(client, trades()) == whole
     assert httpx2.get(f"{simulator}/__faults").json()[0]["fired"] == 2
 
@@ -137,19 +128,19 @@ def test_after_a_passing_fault_the_answer_is_the_same(
 )
 def test_after_a_silence_the_answer_is_the_same(client: ThetaClient, simulator: str, silence: dict[str, Any]) -> None:
     whole = read(client, trades())
-    break_it(simulator, silence, times=1)
+    break_it(simulator, TRADES, silence, times=1)
     with ThetaClient(simulator, "pro", idle_timeout_s=1, budgets=QUICK) as impatient:
         assert read(impatient, trades()) == whole
 
 
 def test_a_request_too_large_gives_the_same_rows_in_parts(client: ThetaClient, simulator: str) -> None:
     whole = read(client, trades())
-    break_it(simulator, {"kind": "status", "status": 570}, times=4)
+    break_it(simulator, TRADES, {"kind": "status", "status": 570}, times=4)
     parts = read(client, trades())
     assert table(parts) == table(whole)
     assert [line for block in parts for line in block.lines.to_pylist()] == list(range(2, table(whole).num_rows + 2))
     httpx2.delete(f"{simulator}/__faults")
-    break_it(simulator, {"kind": "status", "status": 570}, times=2, match={"path": "stock/history/ohlc"})
+    break_it(simulator, "stock/history/ohlc", {"kind": "status", "status": 570}, times=2)
     [window] = plan_windows("ohlc", "1m", date(2024, 1, 2), date(2024, 1, 5), "regular")
     assert table(read(client, HistoryRequest("ohlc", "AAPL", window, "1m"))).num_rows == 4 * 391
 
@@ -171,7 +162,7 @@ def test_a_request_too_large_gives_the_same_rows_in_parts(client: ThetaClient, s
 def test_a_lasting_fault_has_its_name(
     client: ThetaClient, simulator: str, fault: dict[str, Any], error: type[StoculusError]
 ) -> None:
-    break_it(simulator, fault)
+    break_it(simulator, TRADES, fault)
     with pytest.raises(error):
         read(client, trades())
 
@@ -179,7 +170,7 @@ def test_a_lasting_fault_has_its_name(
 @pytest.mark.parametrize("kind", ["drop_cell", "extra_cell", "nan", "non_utf8"])
 def test_a_damaged_row_is_set_apart_and_the_rest_is_untouched(client: ThetaClient, simulator: str, kind: str) -> None:
     whole = table(read(client, trades())).to_pylist()
-    break_it(simulator, {"kind": kind, "row": 3, "column": "price"})
+    break_it(simulator, TRADES, {"kind": kind, "row": 3, "column": "price"})
     blocks = read(client, trades())
     assert [(bad.line, bool(bad.cause)) for block in blocks for bad in block.bad_rows] == [(4, True)]
     assert table(blocks).to_pylist() == whole[:2] + whole[3:]
@@ -188,20 +179,20 @@ def test_a_damaged_row_is_set_apart_and_the_rest_is_untouched(client: ThetaClien
 @pytest.mark.parametrize("fault", ["column_added", "column_moved"])
 def test_another_column_order_and_new_columns_do_not_matter(client: ThetaClient, simulator: str, fault: str) -> None:
     whole = table(read(client, trades()))
-    break_it(simulator, {"kind": fault, "column": None if fault == "column_added" else "sequence"})
+    break_it(simulator, TRADES, {"kind": fault, "column": None if fault == "column_added" else "sequence"})
     assert table(read(client, trades())) == whole
 
 
 def test_a_tolerated_cut_costs_the_last_row_only(client: ThetaClient, simulator: str) -> None:
     whole = table(read(client, trades())).to_pylist()
-    break_it(simulator, {"kind": "cut", "after_bytes": 5000})
+    break_it(simulator, TRADES, {"kind": "cut", "after_bytes": 5000})
     blocks = read(client, trades(), tolerate_cut=True)
     [bad] = blocks[-1].bad_rows
     assert table(blocks).to_pylist() == whole[: bad.line - 2]
 
 
 def test_another_login_stops_everything_until_it_is_gone(client: ThetaClient, simulator: str) -> None:
-    break_it(simulator, {"kind": "another_login"}, match={})
+    break_it(simulator, None, {"kind": "another_login"})
     for _ in range(2):
         with pytest.raises(SessionTaken):
             read(client, trades())
