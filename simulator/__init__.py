@@ -3,7 +3,7 @@
 Run it with `stoculus simulator` or `python -m simulator`; in tests by `simulator.testing.running_simulator`.
 
 Rows come from a synthetic market (`sources/synthetic.py`, symbols in `sources/tickers.py`) or from recordings
-(`sources/recordings.py`); those of options from `options/`. What a tester can turn is behind `/__`, described at `/__docs`:
+(`sources/recordings.py`); those of options from `options/`. What a tester can turn is behind `/__` (`/__docs`):
 
     POST /__faults     {"match": {"path": "stock/history/trade", "symbol": "AAPL", "date": "2024-01-03"},
                         "times": 3, "after_requests": 0, "fault": {"kind": "status", "status": 429}}

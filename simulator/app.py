@@ -1,7 +1,6 @@
 """Wiring: settings to an ASGI application."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,6 +12,7 @@ from simulator.options import OptionSource
 from simulator.options.history import OptionHistories
 from simulator.options.lists import OptionLists
 from simulator.options.recordings import OptionRecordings
+from simulator.options.synthetic import SyntheticOptions
 from simulator.reference import Reference
 from simulator.requests import RequestLog
 from simulator.slots import Slots
@@ -54,4 +54,5 @@ def create_app(settings: SimulatorSettings, shut_down: Callable[[], None]) -> AS
 def _sources(settings: SimulatorSettings) -> tuple[Source, OptionSource]:
     if settings.sim_recordings:
         return Recordings(settings.sim_recordings), OptionRecordings(settings.sim_recordings)
-    return Synthetic(), OptionRecordings(Path("none"))
+    synthetic = Synthetic()
+    return synthetic, SyntheticOptions(synthetic)

@@ -75,12 +75,12 @@ def _solved(request: OptionHistory, inputs: "_Inputs", known: dict[str, Any]) ->
     """The greeks that the table has."""
     if request.kind != "greeks/implied_volatility":
         return inputs.greeks(request.model) if len(request.table.greeks) > 2 else inputs.volatilities(request.model)
-    solved = inputs.volatilities(request.model)
-    for side in ("bid", "ask"):
-        one_side = replace(inputs, price=known[side] / UNITS_PER_DOLLAR).volatilities(request.model)
-        solved[f"{side}_implied_vol"] = one_side["implied_vol"]
-    # This table shows 0 where there is no price, the others 0.25.
-    solved["implied_vol"][solved["iv_error"] >= _UNSOLVED] = 0.0
+    solved = {"iv_error": inputs.volatilities(request.model)["iv_error"]}
+    for side, name in (("bid", "bid_implied_vol"), ("midpoint", "implied_vol"), ("ask", "ask_implied_vol")):
+        one_side = inputs if side == "midpoint" else replace(inputs, price=known[side] / UNITS_PER_DOLLAR)
+        volatility = one_side.volatilities(request.model)
+        # This table shows 0 where there is no price, the others 0.25.
+        solved[name] = np.where(volatility["iv_error"] < _UNSOLVED, volatility["implied_vol"], 0.0)
     return solved | {"midpoint": (known["bid"] + known["ask"]) // 2}
 
 

@@ -13,7 +13,7 @@ from simulator.refusal import Refusal
 from stoculus.instruments import OptionContract, Right
 
 RATES_PERCENT: Final = {
-    "sofr": 5.3,
+    "sofr": 4.36,
     "treasury_m1": 5.4,
     "treasury_m3": 5.4,
     "treasury_m6": 5.2,
@@ -26,7 +26,7 @@ RATES_PERCENT: Final = {
     "treasury_y20": 4.3,
     "treasury_y30": 4.1,
 }
-"""Made-up rates, the same on all days."""
+"""Made-up rates, the same on all days; synthetic prices are made with the first."""
 _RIGHTS: Final[dict[str, tuple[Right, ...]]] = {
     "call": ("call",),
     "c": ("call",),
@@ -59,7 +59,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What greeks are computed with: rate a year as a fraction, dollars of dividend a year, and the vendor's version."""
+    """What greeks are computed with: a yearly rate as a fraction, dollars of dividend a year, the vendor's version."""
 
     rate: float
     dividend_dollars: float
