@@ -11,7 +11,8 @@
     │   ├── VendorFault            470, 477, 500, 572: the vendor failed
     │   ├── BrokerUnavailable      Kafka does not answer
     │   ├── RegistryUnavailable    the schema registry does not answer
-    │   └── ServiceUnavailable     a service of the suite does not answer
+    │   ├── ServiceUnavailable     a service of the suite does not answer
+    │   └── SortFailed             memory or disk were not enough to sort a day of options
     └── Terminal
         ├── InvalidRequest         422: a field of a request is wrong
         ├── RequestTooLarge        413
@@ -100,6 +101,9 @@ class RegistryUnavailable(Transient): ...
 
 
 class ServiceUnavailable(Transient): ...
+
+
+class SortFailed(Transient): ...
 
 
 class InvalidRequest(Terminal):

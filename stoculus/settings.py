@@ -4,6 +4,7 @@ They stand in one module so that a variable that no program knows can be refused
 """
 
 import difflib
+import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +67,10 @@ class ServiceSettings(Connections):
     )
     memory_budget_mb: int = Field(default=256, ge=32, description="for rows on their way from the vendor to the broker")
     concurrent_tasks: int = Field(default=16, ge=1, le=128)
+    spill_dir: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / "stoculus-spill",
+        description="where days of options that outgrow the memory budget are sorted",
+    )
 
 
 class CoordinatorSettings(Connections):

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 
-from services.historical_stock.plan import SymbolList, request_of, windows_of
-from services.historical_stock.records import MAPPINGS, empty_bars, empty_quotes, to_records
+from services.historical_stock.plan import request_of, windows_of
+from services.historical_stock.records import MAPPINGS, to_records
+from services.kit.columns import empty_rows_of
 from services.kit.fetch import BLOCK_BYTES
 from services.kit.job import JobFacts
-from services.kit.prepare import IsEmpty, Prepared, Preparer
+from services.kit.names import NameList
+from services.kit.prepare import Prepared, Preparer
 from stoculus.checkpoints import VendorRequest
 from stoculus.errors import NoData
 from stoculus.tasks import StockTask
@@ -19,7 +21,7 @@ _DATES = ("start_date", "end_date", "start_time", "end_time")
 class StockJob:
     """Implements services.kit.job.Job."""
 
-    def __init__(self, task: StockTask, client: ThetaClient, symbols: SymbolList) -> None:
+    def __init__(self, task: StockTask, client: ThetaClient, symbols: NameList) -> None:
         self._task = task
         self._client = client
         self._symbols = symbols
@@ -29,7 +31,7 @@ class StockJob:
 
     def read(self, window: Window, aborted: threading.Event, *, tolerate_cut: bool) -> Iterator[Prepared]:
         """See Job."""
-        symbol = self._symbols.vendor_symbol(self._task.stock, field="ticker")
+        symbol = self._symbols.vendor_name(self._task.symbol, field="ticker")
         blocks = self._client.history(
             request_of(self._task, symbol, window),
             self._mapping.columns,
@@ -42,7 +44,7 @@ class StockJob:
             ticker.encode(),
             record,
             lambda batch: to_records(batch, self._mapping, record, ticker),
-            self._is_empty(),
+            empty_rows_of(self._task),
             window,
         )
         return preparer.prepare(blocks)
@@ -50,11 +52,6 @@ class StockJob:
     def explain_no_data(self, error: NoData) -> str:
         """See Job. The symbol is in the vendor's list, else `read` had refused it; the day is settled."""
         return f"the vendor has no data: {error.message}"
-
-    def _is_empty(self) -> IsEmpty | None:
-        if self._task.keep_empty_bars or self._schema.interval is None:
-            return None
-        return empty_bars if self._schema.kind == "ohlcv" else empty_quotes
 
     def _facts(self) -> JobFacts:
         task, windows = self._task, windows_of(self._task)

@@ -5,13 +5,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from services.kit.runner import TaskRunner
 from stoculus.errors import NotFound
-from stoculus.tasks import StockTask, TaskStatus
+from stoculus.tasks import HistoricalTask, TaskStatus
 
 log = logging.getLogger(__name__)
+
+AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
 
 CLOSE_S: Final = 2.5
 """How long tasks get for the block that they write when the service ends (`app.GRACE_S`)."""
@@ -19,23 +21,23 @@ CLOSE_S: Final = 2.5
 
 @dataclass(slots=True)
 class _Held:
-    task: StockTask
+    task: HistoricalTask
     runner: TaskRunner
     stop: threading.Event = field(default_factory=threading.Event)
     started: bool = False
     future: "Future[None] | None" = None
 
 
-class TaskPool:
+class TaskPool(Generic[AnyTask]):
     """Runs tasks in threads, `concurrent` at once. Thread-safe."""
 
-    def __init__(self, runner_of: Callable[[StockTask], TaskRunner], concurrent: int) -> None:
+    def __init__(self, runner_of: Callable[[AnyTask], TaskRunner], concurrent: int) -> None:
         self._runner_of = runner_of
         self._executor = ThreadPoolExecutor(concurrent, thread_name_prefix="task")
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
-    def submit(self, task: StockTask) -> tuple[TaskStatus, bool]:
+    def submit(self, task: AnyTask) -> tuple[TaskStatus, bool]:
         """Hold the task; False where it is held already, whatever its attempt."""
         with self._lock:
             known = self._held.get(task.task_id)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from stoculus.calendar import to_utc
 from stoculus.records.catalog import RecordType
@@ -20,6 +21,7 @@ Convert = Callable[[pa.RecordBatch], pa.RecordBatch]
 IsEmpty = Callable[[pa.RecordBatch], pa.BooleanArray]
 """Which rows of record columns are empty: a bar without volume, a quote without a side."""
 
+OUTSIDE: Final = "the time is outside of the requested range"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,12 +42,12 @@ class Prepared:
 
     def split(self, row: int) -> tuple["Prepared", "Prepared"]:
         """The rows before `row`, and the rest; what was left out and set apart goes with the rest."""
-        keys = (self.keys, self.keys) if isinstance(self.keys, bytes) else (self.keys[:row], self.keys[row:])
-        head, rest = (
-            replace(self, keys=part, ts_event=self.ts_event[rows], bodies=self.bodies[rows])
-            for part, rows in zip(keys, (slice(row), slice(row, None)), strict=True)
-        )
-        return replace(head, bad_rows=[], empty_rows=0), rest
+        head = replace(self._rows(slice(row)), bad_rows=[], empty_rows=0)
+        return head, self._rows(slice(row, None))
+
+    def _rows(self, rows: slice) -> "Prepared":
+        keys = self.keys if isinstance(self.keys, bytes) else self.keys[rows]
+        return replace(self, keys=keys, ts_event=self.ts_event[rows], bodies=self.bodies[rows])
 
 
 class Preparer:
@@ -58,7 +60,7 @@ class Preparer:
         self._record = record
         self._convert = convert
         self._is_empty = is_empty
-        self._low_us, self._high_us = _bounds_us(window)
+        self._low_us, self._high_us = bounds_us(window)
         self._last_us = self._low_us
 
     def prepare(self, blocks: Iterator[Block]) -> Iterator[Prepared]:
@@ -89,20 +91,27 @@ class Preparer:
         inside = (times >= self._low_us) & (times <= self._high_us)
         before = np.concatenate(([self._last_us], np.where(inside, times, self._low_us)))
         highest = np.maximum.accumulate(before)
-        good = inside & (times >= highest[:-1])
+        ascends = times >= highest[:-1]
         self._last_us = int(highest[-1])
-        if good.all():
-            return rows, []
-        misplaced = np.flatnonzero(~good)
-        lines = block.lines.to_numpy(zero_copy_only=False)[misplaced].tolist()
-        bad = [
-            BadRow(line, raw, "the time goes back" if is_inside else "the time is outside of the requested range")
-            for line, raw, is_inside in zip(lines, block.raw_lines(lines), inside[misplaced], strict=True)
-        ]
-        return rows.filter(pa.array(good)), bad
+        _, outside = set_apart(rows, block, inside, OUTSIDE)
+        _, back = set_apart(rows, block, ascends | ~inside, "the time goes back")
+        misplaced = [*outside, *back]
+        return (rows.filter(pa.array(inside & ascends)) if misplaced else rows), misplaced
 
 
-def _bounds_us(window: Window) -> tuple[int, int]:
+def set_apart(
+    rows: pa.RecordBatch, block: Block, good: NDArray[np.bool_], cause: str
+) -> tuple[pa.RecordBatch, list[BadRow]]:
+    """The good rows of a block, and the others as they were sent."""
+    if good.all():
+        return rows, []
+    lines = block.lines.to_numpy(zero_copy_only=False)[np.flatnonzero(~good)].tolist()
+    bad = [BadRow(line, raw, cause) for line, raw in zip(lines, block.raw_lines(lines), strict=True)]
+    return rows.filter(pa.array(good)), bad
+
+
+def bounds_us(window: Window) -> tuple[int, int]:
+    """First and last moment of a window, in microseconds, UTC; no bounds for reports."""
     if window.start_time is None or window.end_time is None:
         # EOD: the report comes after the close, at times of its own.
         return 0, np.iinfo(np.int64).max

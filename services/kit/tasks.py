@@ -1,6 +1,6 @@
 """The task API, the same for every historical service."""
 
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import APIRouter, Response, status
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,17 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.kit.app import Located
 from services.kit.planning import Planner
 from services.kit.pool import TaskPool
-from stoculus.tasks import StockTask, TaskPlan, TaskStatus
+from stoculus.tasks import HistoricalTask, TaskPlan, TaskStatus
 
 MOST_PLANNED = 2000
 
+AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
 
-class PlanRequest(BaseModel):
+
+class PlanRequest(BaseModel, Generic[AnyTask]):
     """Tasks to check and to estimate."""
 
     model_config = ConfigDict(extra="forbid")
 
-    tasks: Annotated[list[Annotated[StockTask, Located]], Field(min_length=1, max_length=MOST_PLANNED)]
+    tasks: Annotated[list[Annotated[AnyTask, Located]], Field(min_length=1, max_length=MOST_PLANNED)]
 
 
 class Plans(BaseModel):
@@ -33,17 +35,17 @@ class Tasks(BaseModel):
     tasks: list[TaskStatus]
 
 
-def task_routes(pool: TaskPool, planner: Planner) -> APIRouter:
-    """The routes below /v1."""
+def task_routes(task_type: type[AnyTask], pool: TaskPool[AnyTask], planner: Planner[AnyTask]) -> APIRouter:
+    """The routes below /v1 of a service for one type of tasks."""
     routes = APIRouter(prefix="/v1", tags=["tasks"])
 
     @routes.post("/tasks:plan")
-    def plan(request: PlanRequest) -> Plans:
+    def plan(request: PlanRequest[task_type]) -> Plans:  # type: ignore[valid-type]
         """Check tasks against the vendor and say what they will cost. Nothing is stored or started."""
         return Plans(plans=planner.plan(request.tasks))
 
     @routes.post("/tasks", status_code=status.HTTP_202_ACCEPTED)
-    def start(task: Annotated[StockTask, Located], response: Response) -> TaskStatus:
+    def start(task: Annotated[task_type, Located], response: Response) -> TaskStatus:  # type: ignore[valid-type]
         """Run a task. Doing it again changes nothing (200); a finished task ends at once by its checkpoint."""
         planner.check_days(task)
         held, is_new = pool.submit(task)

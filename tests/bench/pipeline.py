@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.historical_stock.job import StockJob
-from services.historical_stock.plan import SymbolList
 from services.kit.chunk import ChunkWriter
 from services.kit.environment import ControlTopics, Environment, Headers
 from services.kit.fetch import Lookahead, prefetch
 from services.kit.job import Job
 from services.kit.memory import MemoryBudget
+from services.kit.names import NameList
 from services.kit.prepare import Prepared
 from services.kit.progress import Progress
 from services.kit.writer import QuarantinedRow, Rows, TransactionalWriter
@@ -30,7 +30,7 @@ from stoculus.settings import ServiceSettings
 from tests.bench import source
 from tests.bench.stack import Bench
 from theta_client.body import read_blocks
-from theta_client.client import Block, HistoryRequest, ThetaClient, Window
+from theta_client.client import Block, HistoryRequest, Request, ThetaClient, Window
 
 _NETWORK_BYTES: Final = 65_536
 _MOST_ROWS_A_BLOCK: Final = 200_000
@@ -49,13 +49,14 @@ class MemoryClient(ThetaClient):
 
     def history(
         self,
-        request: HistoryRequest,
+        request: Request,
         columns: pa.Schema,
         *,
         block_bytes: int,
         aborted: threading.Event,
         tolerate_cut: bool = False,
     ) -> Iterator[Block]:
+        assert isinstance(request, HistoryRequest)
         body = self._bodies[request.window.start]
         pieces = (body[start : start + _NETWORK_BYTES] for start in range(0, len(body), _NETWORK_BYTES))
         return read_blocks(pieces, columns, str(request), block_bytes=block_bytes, tolerate_cut=tolerate_cut)
@@ -75,7 +76,7 @@ def pipeline(
 ) -> float:
     """Records a second from the first byte parsed to the last commit. The producer has been opened before."""
     client = MemoryClient(bodies)
-    job: Job = StockJob(source.task(name), client, SymbolList(client, _now))
+    job: Job = StockJob(source.task(name), client, NameList("stock", client.symbols, _now))
     writer_type = KeyPerRowWriter if key_per_row else TransactionalWriter
     environment = _environment(bench, client)
     environment.control_topics.ensure()
@@ -83,7 +84,7 @@ def pipeline(
     topic = job.facts.task_id
     with client, bench.topic(topic), writer_type(bench.bootstrap, topic, use_extension=c_loop) as writer:
         writer.open()
-        progress = Progress(_first_checkpoint(job), _CONTRACTS[0].encode() if key_per_row else job.facts.key)
+        progress = Progress(_first_checkpoint(job))
         started = time.perf_counter()
         _write_all(job, environment, writer, progress)
         seconds = time.perf_counter() - started
@@ -94,11 +95,11 @@ def pipeline(
 def record_bytes(body: bytes) -> int:
     """The mean size of a record of such a body: key, registry header and Avro."""
     client = MemoryClient({source.DAYS[0]: body})
-    job = StockJob(source.task("none", end=source.DAYS[0]), client, SymbolList(client, _now))
+    job = StockJob(source.task("none", end=source.DAYS[0]), client, NameList("stock", client.symbols, _now))
     first = next(job.read(job.facts.windows[0], threading.Event(), tolerate_cut=False))
     client.close()
     all_bodies = pc.sum(pc.binary_length(first.bodies)).as_py() or 0
-    return len(job.facts.key) + HEADER_BYTES + round(all_bodies / len(first))
+    return len(first.keys) + HEADER_BYTES + round(all_bodies / len(first))
 
 
 def _write_all(job: Job, environment: Environment, writer: TransactionalWriter, progress: Progress) -> None:

@@ -8,15 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.historical_stock.plan import (
-    SYMBOLS_FRESH_FOR,
-    StockPlanner,
-    SymbolList,
-    first_tier,
-    request_of,
-    rows_of,
-    windows_of,
-)
+from services.historical_stock.plan import FIRST_TIER, StockPlanner, request_of, rows_of, windows_of
+from services.kit.names import FRESH_FOR, NameList
+from services.kit.planning import first_tier
 from simulator.testing import running_simulator
 from stoculus.calendar import NEW_YORK, trading_days
 from stoculus.errors import InvalidRequest, TierTooLow, VendorUnreachable
@@ -63,7 +57,7 @@ def planner_of(simulator_url: str, clock: Clock) -> Iterator[PlannerOf]:
 
         def planner(tier: Tier) -> StockPlanner:
             client = clients.enter_context(ThetaClient(simulator_url, tier))
-            return StockPlanner(client, SymbolList(client, clock), clock)
+            return StockPlanner(client, NameList("stock", client.symbols, clock), clock)
 
         yield planner
 
@@ -142,7 +136,7 @@ def test_rows_of_a_grid_are_counted_and_of_ticks_guessed(schema: str, rows: int)
     ],
 )
 def test_each_schema_has_the_tier_that_first_sees_it(schema: str, tier: Tier) -> None:
-    assert first_tier(parse_schema(schema)) is tier
+    assert first_tier(parse_schema(schema), FIRST_TIER) is tier
 
 
 def test_a_plan_tells_requests_rows_bytes_and_time_in_the_order_asked(pro: StockPlanner) -> None:
@@ -226,12 +220,12 @@ def test_the_list_of_symbols_is_asked_for_once_an_hour(simulator_url: str, clock
 
     before = asked()
     with ThetaClient(simulator_url, "pro") as client:
-        symbols = SymbolList(client, clock)
+        symbols = NameList("stock", client.symbols, clock)
         for ticker in ("AAPL", "BRK.B", "AAPL"):
-            assert symbols.vendor_symbol(Stock(ticker), field="ticker") == ticker
+            assert symbols.vendor_name(Stock(ticker).ticker, field="ticker") == ticker
         assert asked() == before + 1
-        clock.now += SYMBOLS_FRESH_FOR
-        symbols.vendor_symbol(Stock("AAPL"), field="ticker")
+        clock.now += FRESH_FOR
+        symbols.vendor_name("AAPL", field="ticker")
         assert asked() == before + 2
 
 
@@ -239,7 +233,7 @@ def test_without_a_terminal_nothing_is_planned_however_well_its_symbols_are_know
     with ExitStack() as terminal:
         url = terminal.enter_context(running_simulator())
         with ThetaClient(url, Tier.PRO) as client:
-            planner = StockPlanner(client, SymbolList(client, clock), clock)
+            planner = StockPlanner(client, NameList("stock", client.symbols, clock), clock)
             assert len(planner.plan([task()])) == 1
             terminal.close()
             with pytest.raises(VendorUnreachable):

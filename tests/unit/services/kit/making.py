@@ -10,6 +10,7 @@ from services.kit.prepare import Prepared
 from stoculus.calendar import to_utc
 from theta_client.client import BadRow, Window
 
+KEY = b"AAPL"
 DAYS = [date(2024, 1, 2), date(2024, 1, 3), date(2024, 1, 4)]
 
 
@@ -22,7 +23,7 @@ def prepared(
 ) -> Prepared:
     """Rows at the given times, each with a body of its own."""
     bodies = pa.array([b"body of %s" % moment.isoformat().encode() for moment in times], pa.binary())
-    return Prepared(cast(pa.TimestampArray, pa.array(times, UTC_US)), bodies, bad or [], empty_rows, raw_bytes)
+    return Prepared(KEY, cast(pa.TimestampArray, pa.array(times, UTC_US)), bodies, bad or [], empty_rows, raw_bytes)
 
 
 def times_of(rows: Prepared) -> list[datetime]:

@@ -25,7 +25,7 @@ class Runner:
             pass
 
 
-class Pool(TaskPool):
+class Pool(TaskPool[StockTask]):
     """A pool of one thread that remembers its runners."""
 
     def __init__(self) -> None:

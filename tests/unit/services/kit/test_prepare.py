@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.historical_stock.records import MAPPINGS, empty_bars, to_records
+from services.historical_stock.records import MAPPINGS, to_records
+from services.kit.columns import empty_bars
 from services.kit.prepare import IsEmpty, Prepared, Preparer
 from stoculus.calendar import to_utc
 from stoculus.records.catalog import record_type
@@ -34,7 +35,9 @@ def block(rows: list[dict[str, Any]], first_line: int = 2, bad: list[BadRow] | N
 
 
 def prepare(*blocks: Block, is_empty: IsEmpty | None = None, within: Window | None = None) -> list[Prepared]:
-    preparer = Preparer(BAR, lambda batch: to_records(batch, BARS, BAR, "AAPL"), is_empty, within or window(DAY))
+    preparer = Preparer(
+        b"AAPL", BAR, lambda batch: to_records(batch, BARS, BAR, "AAPL"), is_empty, within or window(DAY)
+    )
     return list(preparer.prepare(iter(blocks)))
 
 

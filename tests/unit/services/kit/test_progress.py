@@ -10,10 +10,9 @@ from services.kit.progress import Progress, rewind
 from stoculus.calendar import NEW_YORK
 from stoculus.checkpoints import NO_HASH, Checkpoint
 from stoculus.records.digest import DayDigest
-from tests.unit.services.kit.making import DAYS, at, prepared, times_of, window
+from tests.unit.services.kit.making import DAYS, KEY, at, prepared, times_of, window
 from theta_client.client import BadRow
 
-KEY = b"AAPL"
 TIMES = st.lists(st.tuples(st.sampled_from(DAYS), st.integers(10, 15)), max_size=30).map(
     lambda pairs: [at(day, hour) for day, hour in sorted(pairs)]
 )
@@ -47,14 +46,14 @@ def hash_of(rows: Prepared) -> str:
 
 
 def part(rows: Prepared, start: int, stop: int) -> Prepared:
-    return Prepared(rows.ts_event[start:stop], rows.bodies[start:stop], [], 0, 0)
+    return Prepared(KEY, rows.ts_event[start:stop], rows.bodies[start:stop], [], 0, 0)
 
 
 @given(TIMES, st.lists(st.integers(0, 30), max_size=4), st.booleans())
 def test_the_hash_is_the_topics_however_rows_are_blocked_and_chunked(
     times: list[datetime], cuts: list[int], one_chunk: bool
 ) -> None:
-    rows, progress = prepared(times), Progress(blank(), KEY)
+    rows, progress = prepared(times), Progress(blank())
     edges = sorted({0, len(times), *(min(cut, len(times)) for cut in cuts)})
     chunks = [DAYS] if one_chunk else [[day] for day in DAYS]
     for days in chunks:
@@ -77,7 +76,7 @@ def test_the_hash_is_the_topics_however_rows_are_blocked_and_chunked(
 @given(TIMES, st.integers(0, 30))
 def test_the_open_chunks_digest_proves_a_prefix_blocked_in_any_way(times: list[datetime], cut: int) -> None:
     rows, cut = prepared(times), min(cut, len(times))
-    whole, halves = Progress(blank(), KEY), Progress(blank(), KEY)
+    whole, halves = Progress(blank()), Progress(blank())
     for progress in (whole, halves):
         progress.begin_chunk(window(*DAYS))
     whole.advance(rows)
@@ -88,7 +87,7 @@ def test_the_open_chunks_digest_proves_a_prefix_blocked_in_any_way(times: list[d
 
 
 def test_a_chunk_counts_what_is_on_the_topic_left_out_and_set_apart() -> None:
-    progress = Progress(blank(), KEY)
+    progress = Progress(blank())
     progress.begin_chunk(window(DAYS[0]))
     progress.advance(prepared([at(DAYS[0], 10)], bad=[BadRow(3, b"", "")], empty_rows=5))
     progress.advance(prepared([at(DAYS[0], 11)], empty_rows=2))
@@ -101,7 +100,7 @@ def test_a_chunk_counts_what_is_on_the_topic_left_out_and_set_apart() -> None:
 
 
 def test_the_end_of_a_chunk_completes_its_days_and_explains_the_empty_ones() -> None:
-    progress = Progress(blank(), KEY)
+    progress = Progress(blank())
     progress.begin_chunk(window(*DAYS))
     progress.advance(prepared([at(DAYS[0], 10), at(DAYS[2], 10)]))
     progress.end_chunk(window(*DAYS), "no rows")
@@ -115,7 +114,7 @@ def test_the_end_of_a_chunk_completes_its_days_and_explains_the_empty_ones() -> 
 
 
 def test_an_empty_chunk_leaves_the_hash() -> None:
-    progress = Progress(blank(), KEY)
+    progress = Progress(blank())
     progress.begin_chunk(window(DAYS[0]))
     progress.end_chunk(window(DAYS[0]), "no rows")
 
@@ -124,24 +123,25 @@ def test_an_empty_chunk_leaves_the_hash() -> None:
 
 def test_a_rewound_checkpoint_goes_the_same_way_again() -> None:
     first, second = prepared([at(DAYS[0], 10)]), prepared([at(DAYS[1], 10), at(DAYS[1], 11)])
-    progress = Progress(blank(), KEY)
+    progress = Progress(blank())
     progress.begin_chunk(window(DAYS[0]))
     progress.advance(first)
     progress.end_chunk(window(DAYS[0]), "")
     closed = progress.checkpoint
     progress.begin_chunk(window(DAYS[1]))
-    progress.advance(Prepared(second.ts_event[:1], second.bodies[:1], [BadRow(1, b"", "")], 3, 0))
+    progress.advance(Prepared(KEY, second.ts_event[:1], second.bodies[:1], [BadRow(1, b"", "")], 3, 0))
     half = progress.checkpoint
 
     back = rewind(half)
     assert (back.records, back.bad_rows, back.empty_bars, back.chunk) == (1, 0, 0, None)
     assert (back.hash, back.days, back.chunks_done) == (closed.hash, closed.days, 1)
-    again = Progress(back, KEY)
+    again = Progress(back)
     again.begin_chunk(window(DAYS[1]))
     again.advance(second)
     again.end_chunk(window(DAYS[1]), "")
     assert again.checkpoint.hash == hash_of(
         Prepared(
+            KEY,
             pa.concat_arrays([first.ts_event, second.ts_event]),
             pa.concat_arrays([first.bodies, second.bodies]),
             [],
@@ -153,7 +153,7 @@ def test_a_rewound_checkpoint_goes_the_same_way_again() -> None:
 
 
 def test_rows_are_expected_from_the_share_that_is_done() -> None:
-    progress = Progress(blank(chunks_total=2), KEY)
+    progress = Progress(blank(chunks_total=2))
     assert progress.rows_expected(window(DAYS[0])) == 0
     progress.begin_chunk(window(DAYS[0]))
     progress.advance(prepared([at(DAYS[0], 10)] * 99 + [at(DAYS[0], 12, 45)]))  # half of the first of two chunks
@@ -165,7 +165,7 @@ def test_rows_are_expected_from_the_share_that_is_done() -> None:
 
 def test_a_day_of_many_blocks_is_one_link_of_the_chain() -> None:
     day: date = DAYS[0]
-    progress = Progress(blank(), KEY)
+    progress = Progress(blank())
     progress.begin_chunk(window(day))
     for minute in range(5):
         progress.advance(prepared([at(day, 10, minute)]))

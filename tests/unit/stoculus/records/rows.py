@@ -12,8 +12,13 @@ RECORDS = record_types()
 _MICROS = st.integers(946_684_800_000_000, 2_208_988_800_000_000)
 
 
-def values(kind: pa.DataType) -> st.SearchStrategy[Any]:
-    """Values of an Arrow type."""
+def values(field: "pa.Field[Any]") -> st.SearchStrategy[Any]:
+    """Values of a record's field."""
+    kind = field.type
+    if field.name == "right":
+        return st.sampled_from(["CALL", "PUT"])
+    if pa.types.is_date(kind):
+        return st.integers(0, 40_000)
     if pa.types.is_timestamp(kind):
         return _MICROS
     if pa.types.is_floating(kind):
@@ -27,9 +32,7 @@ def values(kind: pa.DataType) -> st.SearchStrategy[Any]:
 
 def rows_of(record: RecordType, *, most: int = 20) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Rows of a record type, nulls where they may be; times as microseconds."""
-    fields = {
-        field.name: values(field.type) | st.none() if field.nullable else values(field.type) for field in record.arrow
-    }
+    fields = {field.name: values(field) | st.none() if field.nullable else values(field) for field in record.arrow}
     return st.lists(st.fixed_dictionaries(fields), max_size=most)
 
 

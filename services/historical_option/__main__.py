@@ -1,0 +1,9 @@
+"""`python -m services.historical_option`."""
+
+import sys
+
+from services.historical_option.app import build
+from services.kit.service import run
+
+if __name__ == "__main__":
+    sys.exit(run(build, lambda settings: settings.historical_option_port))

@@ -1,0 +1,100 @@
+"""Puts the rows of a chunk in the market's order, out of core where they outgrow the memory budget."""
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import psutil
+import pyarrow as pa
+
+from stoculus.errors import SortFailed
+
+log = logging.getLogger(__name__)
+
+SORTED_ROWS: Final = 50_000
+"""Rows a batch that comes out, and so of a transaction."""
+
+_LEAST_MEMORY_MB: Final = 128
+_SORT: Final = "SELECT * EXCLUDE (line) FROM unsorted ORDER BY ts_event, contract, line"
+_SPILLED: Final = "SELECT coalesce(sum(size), 0) FROM duckdb_temporary_files()"
+
+
+class ChainSorter:
+    """Sorts by DuckDB: all chunks that are sorted at once share its memory, and spill to disk beyond. Thread-safe.
+
+    `spill_dir`: a folder below it is the process's own and goes with it; those of dead processes are removed.
+    """
+
+    def __init__(self, memory_mb: int, spill_dir: Path) -> None:
+        self.spilled_bytes_peak = 0
+        _remove_leftovers(spill_dir)
+        self._folder = spill_dir / str(os.getpid())
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{max(memory_mb, _LEAST_MEMORY_MB)}MB",
+                "temp_directory": str(self._folder),
+                "threads": os.cpu_count() or 1,
+            },
+        )
+
+    def sorted(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows by `ts_event`, `contract` and `line`, all int64; `line` is left out.
+
+        What `batches` raises is raised as it is; SortFailed where memory or disk are not enough.
+        """
+        source = _Source(batches)
+        reader = pa.RecordBatchReader.from_batches(schema, source)
+        with self._db.cursor() as cursor:
+            try:
+                cursor.register("unsorted", reader)
+                ordered = cursor.sql(_SORT).to_arrow_reader(SORTED_ROWS)
+                self._note_spill(cursor)
+                yield from ordered
+            except (duckdb.Error, pa.ArrowException) as error:
+                if source.error is not None:
+                    raise source.error from None
+                raise SortFailed(
+                    f"Sorting a day of options failed: {error}",
+                    remedy=f"Raise STOCULUS_MEMORY_BUDGET_MB, or make room on the disk of {self._folder}.",
+                ) from error
+
+    def close(self) -> None:
+        """Remove what is on disk."""
+        self._db.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _note_spill(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        spilled = (cursor.cursor().execute(_SPILLED).fetchone() or (0,))[0]
+        if spilled:
+            log.info("%.0f MB are spilled to %s", spilled / 1e6, self._folder)
+        with self._lock:
+            self.spilled_bytes_peak = max(self.spilled_bytes_peak, int(spilled))
+
+
+class _Source:
+    """Keeps the error that ended the rows: on its way through DuckDB it would become a text."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def _remove_leftovers(spill_dir: Path) -> None:
+    for folder in spill_dir.glob("[0-9]*"):
+        if folder.name == str(os.getpid()) or not psutil.pid_exists(int(folder.name)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,108 @@
+"""A historical service: settings to a running app."""
+
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final, TypeVar
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from services.kit.app import create_app, serve
+from services.kit.environment import ControlTopics, Environment, Headers
+from services.kit.fetch import Lookahead
+from services.kit.job import Job
+from services.kit.memory import MemoryBudget
+from services.kit.planning import Planner
+from services.kit.pool import TaskPool
+from services.kit.runner import TaskRunner
+from services.kit.tasks import task_routes
+from stoculus.errors import SettingsInvalid, StoculusError
+from stoculus.kafka import admin, registry
+from stoculus.settings import ServiceSettings
+from stoculus.tasks import HistoricalTask
+from theta_client.client import ThetaClient
+
+EX_CONFIG: Final = 78
+
+AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
+
+
+def connect_vendor(settings: ServiceSettings) -> ThetaClient:
+    """The client of the terminal that the settings name. Nothing is connected before it is needed."""
+    return ThetaClient(settings.theta_url, settings.theta_tier, idle_timeout_s=settings.theta_idle_timeout_s)
+
+
+def run(build: Callable[[ServiceSettings], FastAPI], port_of: Callable[[ServiceSettings], int]) -> int:
+    """Serve what `build` makes until SIGTERM. Exit code 78 (EX_CONFIG) for a wrong setting."""
+    try:
+        settings = ServiceSettings.load(os.environ)
+    except SettingsInvalid as error:
+        sys.stderr.write(f"{error}\n")
+        return EX_CONFIG
+    serve(build(settings), settings.host, port_of(settings))
+    return 0
+
+
+def build_service(
+    name: str,
+    settings: ServiceSettings,
+    client: ThetaClient,
+    task_type: type[AnyTask],
+    job_of: Callable[[AnyTask], Job],
+    planner: Planner[AnyTask],
+    *,
+    chunks_at_once: int | None = None,
+    close: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The app of a service for one type of tasks. `chunks_at_once` limits tasks and chunks fetched ahead together."""
+    at_once = chunks_at_once or settings.concurrent_tasks
+    environment = _environment(settings, lambda: min(client.tier.concurrency, at_once))
+    pool = TaskPool[AnyTask](
+        lambda task: TaskRunner(job_of(task), environment), min(settings.concurrent_tasks, at_once)
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await to_thread.run_sync(pool.close)
+        environment.lookahead.threads.shutdown(wait=False, cancel_futures=True)
+        client.close()
+        close()
+
+    app = create_app(
+        f"Stoculus {name}", version=version("stoculus"), ready=lambda: _missing(environment), lifespan=lifespan
+    )
+    app.include_router(task_routes(task_type, pool, planner))
+    return app
+
+
+def _environment(settings: ServiceSettings, slots: Callable[[], int]) -> Environment:
+    kafka = admin.connect(settings.kafka_bootstrap)
+    return Environment(
+        bootstrap=settings.kafka_bootstrap,
+        admin=kafka,
+        control_topics=ControlTopics(kafka),
+        headers=Headers(registry.connect(settings.registry_url), settings.registry_url),
+        budget=MemoryBudget(settings.memory_budget_mb * 2**20),
+        lookahead=Lookahead(slots),
+        now=utc_now,
+        random=random.random,
+    )
+
+
+def _missing(environment: Environment) -> list[str]:
+    try:
+        environment.control_topics.ensure()
+    except StoculusError as error:
+        return [str(error)]
+    return []
+
+
+def utc_now() -> datetime:
+    """The wall clock, handed to whatever needs the time."""
+    return datetime.now(UTC)
