@@ -1,23 +1,28 @@
-"""Topics of quotes, written as the suite writes: framed Avro in transactions, the event time as Kafka's."""
+"""Topics of a stock or of a chain, written as the suite writes: framed Avro in transactions, the event time as Kafka's."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import date
+from itertools import product
+from typing import Final, Protocol
 from uuid import uuid4
 
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from stoculus.instruments import OptionContract, Right
 from stoculus.kafka import admin
 from stoculus.kafka.registry import connect, lookup_id
 from stoculus.reading.decoding import Decoder
 from stoculus.records import codec, framing
-from stoculus.records.catalog import record_type
+from stoculus.records.catalog import RecordType, record_type
 
 QUOTE = record_type("StockQuote")
+CHAIN_QUOTE = record_type("OptionQuote")
+RIGHTS: Final[tuple[Right, ...]] = ("call", "put")
 OPEN_US = 1_704_205_800_000_000  # 2024-01-02 09:30 in New York
 
 
@@ -53,6 +58,26 @@ def every_7_ms(count: int, start: int = 0) -> pa.RecordBatch:
     return quotes([OPEN_US + n * 7000 for n in range(start, start + count)])
 
 
+def chain_rows(record: RecordType, times_us: list[int]) -> pa.RecordBatch:
+    """A row of each contract of a small chain at each time. Numbers count the rows; puts have nulls where they may."""
+    chain = [
+        OptionContract("SPXW", date(2024, 1, 5), strike, right) for strike in (4_700_000, 4_700_500) for right in RIGHTS
+    ]
+    rows = []
+    for n, (time_us, contract) in enumerate(product(times_us, chain)):
+        told = {
+            "symbol": contract.osi,
+            "ts_event": time_us,
+            "root": contract.root,
+            "expiration": contract.expiration,
+            "strike": contract.strike,
+            "right": contract.right.upper(),
+        }
+        number = {field.name: None if field.nullable and contract.right == "put" else n for field in record.arrow}
+        rows.append(number | told)
+    return pa.RecordBatch.from_pylist(rows, schema=record.arrow)
+
+
 @dataclass
 class Topic:
     """A topic and what was committed to it."""
@@ -60,6 +85,7 @@ class Topic:
     name: str
     bootstrap: str
     header: bytes
+    record: RecordType = QUOTE
     partitions: int = 1
     batches: list[pa.RecordBatch] = field(default_factory=list)
 
@@ -70,7 +96,7 @@ class Topic:
 
     @property
     def committed(self) -> pa.Table:
-        return pa.Table.from_batches(self.batches, schema=QUOTE.arrow)
+        return pa.Table.from_batches(self.batches, schema=self.record.arrow)
 
     def write(self, *batches: pa.RecordBatch) -> "Topic":
         """Commit each batch in a transaction of its own."""
@@ -117,7 +143,7 @@ class Topic:
 
     def _begin(self, producer: Producer, batch: pa.RecordBatch) -> None:
         producer.begin_transaction()
-        rows = zip(codec.encode(batch, QUOTE).to_pylist(), batch["symbol"], batch["ts_event"], strict=True)
+        rows = zip(codec.encode(batch, self.record).to_pylist(), batch["symbol"], batch["ts_event"], strict=True)
         for body, symbol, moment in rows:
             time_ms = moment.cast(pa.int64()).as_py() // 1000
             producer.produce(self.name, self.header + (body or b""), symbol.as_py(), timestamp=time_ms, partition=0)
@@ -125,9 +151,19 @@ class Topic:
 
 
 @pytest.fixture(scope="session")
-def quote_header(registry: Registry) -> bytes:
-    with connect(registry.url) as client:
-        return framing.header(lookup_id(client, QUOTE, registry.url))
+def header_of(registry: Registry) -> Callable[[RecordType], bytes]:
+    """What stands before the bodies of a record type."""
+
+    def header(record: RecordType) -> bytes:
+        with connect(registry.url) as client:
+            return framing.header(lookup_id(client, record, registry.url))
+
+    return header
+
+
+@pytest.fixture(scope="session")
+def quote_header(header_of: Callable[[RecordType], bytes]) -> bytes:
+    return header_of(QUOTE)
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +175,14 @@ def decoder(registry: Registry) -> Decoder:
 def new_topic(broker: Broker, quote_header: bytes) -> Callable[[], Topic]:
     """Makes empty topics."""
     return lambda: Topic(f"quotes-{uuid4().hex}", broker.bootstrap, quote_header)
+
+
+@pytest.fixture(scope="session")
+def chain_topic(broker: Broker, header_of: Callable[[RecordType], bytes]) -> Topic:
+    """400 quotes of a chain, four at each time, in two transactions."""
+    topic = Topic(f"chain-{uuid4().hex}", broker.bootstrap, header_of(CHAIN_QUOTE), CHAIN_QUOTE)
+    times = [OPEN_US + n * 60_000_000 for n in range(100)]
+    return topic.write(chain_rows(CHAIN_QUOTE, times[:30])).write(chain_rows(CHAIN_QUOTE, times[30:]))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
 from stoculus.kafka.registry import connect, lookup_id
 from stoculus.reading.decoding import Decoder
 from stoculus.records import codec, framing
-from stoculus.records.catalog import record_type
+from stoculus.records.catalog import RecordType, record_type, record_types
+from tests.integration.reading.conftest import OPEN_US, chain_rows
 
 QUOTE = record_type("StockQuote")
 
@@ -70,6 +71,22 @@ def test_a_writer_that_differs_in_docs_alone_is_decoded_as_our_own(
     batch = decoder.decode([header + framing.body(value) for value in framed])
 
     assert batch.equals(holed.batches[0])
+
+
+@pytest.mark.parametrize(
+    "record", [each for each in record_types() if "Option" in each.name], ids=lambda each: each.name
+)
+def test_dates_rights_and_nulls_come_back_from_our_own_and_from_a_newer_writer(
+    registry: Registry, decoder: Decoder, header_of: Callable[[RecordType], bytes], record: RecordType
+) -> None:
+    batch = chain_rows(record, [OPEN_US, OPEN_US + 1000])
+    bodies = [body or b"" for body in codec.encode(batch, record).to_pylist()]
+    newer = json.loads(record.avro)
+    newer["fields"].append({"name": "venue", "type": ["null", "string"], "default": None})
+    own, others = header_of(record), registered(registry, newer)
+
+    assert decoder.decode([own + body for body in bodies]).equals(batch)
+    assert decoder.decode([others + body + b"\0" for body in bodies]).equals(batch)
 
 
 def test_another_record_type_is_refused(registry: Registry, decoder: Decoder, framed: list[bytes]) -> None:

@@ -10,6 +10,7 @@ from stoculus.records.catalog import record_type
 from stoculus.records.digest import DayDigest
 
 QUOTE = record_type("StockQuote")
+CHAIN_QUOTE = record_type("OptionQuote")
 DAY_US = 86_400_000_000
 
 
@@ -27,6 +28,16 @@ def test_a_topic_hashes_as_its_writer_did(new_topic: Callable[[], Any], holed: A
 
     assert (found.records, found.days) == (200, {date(2024, 1, 2): 100, date(2024, 1, 3): 100})
     assert found.hash == second.digest()
+
+
+def test_a_chain_hashes_with_the_key_of_each_row(chain_topic: Any, decoder: Decoder) -> None:
+    digest = DayDigest(date(2024, 1, 2))
+    for rows in chain_topic.batches:
+        digest.add(rows["symbol"], rows["ts_event"], codec.encode(rows, CHAIN_QUOTE))
+
+    found = topic_hash(chain_topic.bootstrap, decoder, chain_topic.name, CHAIN_QUOTE)
+
+    assert (found.records, found.days, found.hash) == (400, {date(2024, 1, 2): 400}, digest.digest())
 
 
 def test_one_row_more_is_another_hash(new_topic: Callable[[], Any], holed: Any, decoder: Decoder) -> None:

@@ -46,6 +46,14 @@ def test_of_equal_times_the_first_is_found(new_topic: Callable[[], Any], holed: 
     assert offset_at(topic.bootstrap, topic.name, OPEN_US + 5 * 7000) == 6  # five records, a marker
 
 
+def test_of_a_chain_the_first_contract_at_a_time_is_found(chain_topic: Any, decoder: Decoder) -> None:
+    offset = offset_at(chain_topic.bootstrap, chain_topic.name, OPEN_US + 40 * 60_000_000)
+    batch, _ = read_range(chain_topic.bootstrap, decoder, chain_topic.name, record_type("OptionQuote"), offset, 5)
+
+    assert batch.equals(chain_topic.committed.slice(160, 5).to_batches()[0])
+    assert batch["symbol"][0].as_py() == "SPXW  240105C04700000"
+
+
 def test_a_topic_without_records_has_only_an_end(new_topic: Callable[[], Any], holed: Any) -> None:
     topic = new_topic()
     assert offset_at(topic.bootstrap, topic.name, OPEN_US) == 0
