@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from local.broker import broker
@@ -31,8 +30,9 @@ class Status:
 class Stack:
     """Broker, registry, simulator, both historical services and coordinator on 127.0.0.1; state in `settings.var_dir`.
 
-    `environment` is what the programs get, with the addresses of this stack put in. Vendor and store are the stack's
-    own too, unless `STOCULUS_THETA_URL` and `STOCULUS_STORE_URL` in it say otherwise. `say` is told of each step.
+    `environment` is what the programs get, with the addresses of this stack put in. Vendor, store and the folder where
+    days are sorted are the stack's own too, unless `STOCULUS_THETA_URL`, `STOCULUS_STORE_URL` and `STOCULUS_SPILL_DIR`
+    in it say otherwise. `say` is told of each step.
     """
 
     def __init__(self, settings: LocalSettings, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -71,19 +71,12 @@ class Stack:
     def _programs(self, artifacts: Artifacts) -> list[Program]:
         at = self._settings
         foreign = {name: value for name, value in self._environment.items() if not name.startswith(PREFIX)}
-        services = {
-            "historical-stock": ("services.historical_stock", at.historical_stock_port),
-            "historical-option": ("services.historical_option", at.historical_option_port),
-        }
         return [
             broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
             registry(self._var, artifacts.registry, foreign, at.registry_port),
             self._python("simulator", "simulator", at.sim_port, "/__clock"),
-            *(
-                self._python(name, module, port, "/readyz")
-                for name, (module, port) in services.items()
-                if (files("services") / module.rpartition(".")[2] / "app.py").is_file()
-            ),
+            self._python("historical-stock", "services.historical_stock", at.historical_stock_port, "/readyz"),
+            self._python("historical-option", "services.historical_option", at.historical_option_port, "/readyz"),
             self._python("coordinator", "coordinator", at.coordinator_port, "/readyz"),
         ]
 
@@ -105,6 +98,7 @@ class Stack:
         return {
             **({} if "STOCULUS_THETA_URL" in self._environment else simulated),
             "STOCULUS_STORE_URL": f"sqlite:///{self._var / 'coordinator.sqlite'}",
+            "STOCULUS_SPILL_DIR": str(self._var / "spill"),
             **self._environment,
             "STOCULUS_KAFKA_BOOTSTRAP": f"127.0.0.1:{at.kafka_port}",
             "STOCULUS_REGISTRY_URL": url(at.registry_port),

@@ -1,4 +1,4 @@
-"""Topics of a stock or of a chain, written as the suite writes: framed Avro in transactions, the event time as Kafka's."""
+"""Topics of a stock or a chain, written as the suite does: framed Avro in transactions, the event time as Kafka's."""
 
 import time
 from collections.abc import Callable, Iterator
