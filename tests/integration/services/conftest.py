@@ -32,21 +32,22 @@ def new_service(broker: Broker, registry: Registry, tmp_path_factory: pytest.Tem
     folder = tmp_path_factory.mktemp("services")
     with ExitStack() as stack:
 
-        def make(theta_url: str, **settings: Any) -> Service:
+        def make(theta_url: str, program: str = "historical_stock", **settings: Any) -> Service:
             [port] = free_ports(1)
             chosen = {
                 "kafka_bootstrap": broker.bootstrap,
                 "registry_url": registry.url,
-                "historical_stock_port": port,
+                f"{program}_port": port,
                 "theta_url": theta_url,
                 "theta_tier": "pro",
                 "theta_idle_timeout_s": 3,
                 "memory_budget_mb": 64,
+                "spill_dir": folder / "spill",
                 **settings,
             }
             environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
             environment |= {f"STOCULUS_{name.upper()}": str(value) for name, value in chosen.items()}
-            service = Service(environment, port, folder / f"{port}.log")
+            service = Service(f"services.{program}", environment, port, folder / f"{port}.log")
             stack.callback(service.close)
             return service
 
@@ -79,6 +80,12 @@ def recorded_service(new_service: ServiceOf, recordings: Path) -> Iterator[Servi
     """The service of the recorded market."""
     with running_simulator(sim_recordings=recordings) as url:
         yield new_service(url).start()
+
+
+@pytest.fixture(scope="session")
+def option_service(new_service: ServiceOf, simulator: Simulator) -> Service:
+    """The option service of the synthetic market."""
+    return new_service(simulator.url, "historical_option").start()
 
 
 @pytest.fixture(scope="session")

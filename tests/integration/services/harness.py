@@ -41,8 +41,9 @@ def until(look: Callable[[], Value | None], what: str) -> Value:
 
 @dataclass
 class Service:
-    """A historical-stock process on a port of its own; a test may kill it and start it again."""
+    """A historical service as a process on a port of its own; a test may kill it and start it again."""
 
+    module: str
     environment: dict[str, str]
     port: int
     log: Path
@@ -55,7 +56,7 @@ class Service:
     def start(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.historical_stock"], env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", self.module], env=self.environment, stdout=log, stderr=log
             )
         until(lambda: self._answers() or self._ended(), "the service answers")
         assert not self._ended(), self.log.read_text()[-3000:]
@@ -121,9 +122,9 @@ class Simulator:
         """How often each fault struck."""
         return [rule["fired"] for rule in httpx2.get(f"{self.url}/__faults", trust_env=False).json()]
 
-    def csv(self, kind: str, **query: str) -> bytes:
+    def csv(self, kind: str, asset: str = "stock", **query: str) -> bytes:
         """A body as the service would get it."""
-        answer = httpx2.get(f"{self.url}/v3/stock/history/{kind}", params=query, trust_env=False, timeout=60)
+        answer = httpx2.get(f"{self.url}/v3/{asset}/history/{kind}", params=query, trust_env=False, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.content
 
