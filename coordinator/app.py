@@ -23,11 +23,13 @@ from coordinator.broker import Broker
 from coordinator.dispatch import Dispatcher
 from coordinator.historical import HistoricalService
 from coordinator.janitor import Janitor
+from coordinator.keeper import Keeper
 from coordinator.metrics import BacktestMetrics
 from coordinator.progress import Changes, Progress, Record, Tail
 from services.kit.app import create_app
 from stoculus import calendar, topics
 from stoculus.errors import StoculusError
+from stoculus.records.catalog import Asset
 from stoculus.settings import CoordinatorSettings
 
 JOIN_S: Final = 1
@@ -51,13 +53,14 @@ class Coordinator:
         self.manifests = Manifests()
         self.store = Store(settings.store_url)
         self.broker = Broker(settings.kafka_bootstrap)
-        self.historical = HistoricalService(settings.historical_stock_url)
+        urls: dict[Asset, str] = {"stock": settings.historical_stock_url, "option": settings.historical_option_url}
+        self.services = {asset: HistoricalService(asset, url) for asset, url in urls.items()}
         self.checkpoint_tail = Tail(settings.kafka_bootstrap, topics.CHECKPOINTS, self._take_checkpoints)
         self.manifest_tail = Tail(settings.kafka_bootstrap, topics.BACKTESTS, self._take_manifests)
         self.backtests = Backtests(
             store=self.store,
             broker=self.broker,
-            historical=self.historical,
+            services=self.services,
             progress=self.progress,
             tail=self.checkpoint_tail,
             changes=self.changes,
@@ -66,18 +69,22 @@ class Coordinator:
             new_id=new_id,
         )
         self.app = create_app(
-            "Stoculus coordinator", version=metadata.version("stoculus"), ready=self.missing, lifespan=self.lifespan
+            "Stoculus coordinator",
+            version=metadata.version("stoculus"),
+            ready=self.missing,
+            remarks=self.remarks,
+            lifespan=self.lifespan,
         )
         reader = RecordReader(settings.kafka_bootstrap, settings.registry_url)
         self.app.include_router(BacktestsApi(self.backtests, self.progress, self.changes, reader).router())
-        self.dispatcher = self._dispatcher(now)
-        self.backtests.wake = self.dispatcher.wake
+        self.keeper = self._keeper(now)
+        self.backtests.wake = self.keeper.wake_all
         self.app.state.metrics.register(
-            BacktestMetrics(self.backtests, self.progress, self.changes, self.dispatcher.observed)
+            BacktestMetrics(self.backtests, self.progress, self.changes, self.keeper.observed)
         )
 
     def missing(self) -> list[str]:
-        """What is missing for work to go on. Blocking, 2 s at the most."""
+        """What is missing for any work to go on: one service is enough. Blocking, 2 s at the most."""
         found = [str(self.backtests.trouble)] if self.backtests.trouble else []
         for check in (self.store.check, self.broker.check) if not found else (self.broker.check,):
             try:
@@ -85,7 +92,13 @@ class Coordinator:
             except StoculusError as error:
                 found.append(str(error))
         tails = (self.checkpoint_tail.trouble, self.manifest_tail.trouble)
-        return found + [text for text in (*tails, self.progress.service_trouble) if text]
+        found += [text for text in tails if text]
+        away = self.progress.service_troubles
+        return found + (away if len(away) == len(self.services) else [])
+
+    def remarks(self) -> list[str]:
+        """The services that are away: what is for the others goes on."""
+        return self.progress.service_troubles
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -95,7 +108,7 @@ class Coordinator:
         await asyncio.to_thread(calendar.is_trading_day, calendar.FIRST_DAY)
         tails = [self.checkpoint_tail, self.manifest_tail]
         threads = [tail.start(loop) for tail in tails]
-        work = asyncio.create_task(self.dispatcher.run())
+        work = asyncio.create_task(self.keeper.run_all())
         work.add_done_callback(_end_with_it)
         try:
             yield
@@ -104,10 +117,10 @@ class Coordinator:
             for tail in tails:
                 tail.stop()
             await asyncio.gather(work, *(asyncio.to_thread(t.join, JOIN_S) for t in threads), return_exceptions=True)
-            await self.historical.close()
+            await asyncio.gather(*(service.close() for service in self.services.values()))
             self.store.close()
 
-    def _dispatcher(self, now: Callable[[], datetime]) -> Dispatcher:
+    def _keeper(self, now: Callable[[], datetime]) -> Keeper:
         janitor = Janitor(self.backtests, self.progress, self.broker, self.changes, now)
         errors = Counter(
             "stoculus_dispatch_errors",
@@ -115,17 +128,28 @@ class Coordinator:
             ["error"],
             registry=self.app.state.metrics,
         )
-        return Dispatcher(
+        return Keeper(
             backtests=self.backtests,
             progress=self.progress,
             broker=self.broker,
-            historical=self.historical,
+            dispatchers=[self._dispatcher(service, errors) for service in self.services.values()],
             manifests=self.manifests,
             manifests_known=lambda: self.manifest_tail.caught_up and self.checkpoint_tail.caught_up,
             changes=self.changes,
             janitor=janitor.sweep,
             errors=errors,
             now=now,
+        )
+
+    def _dispatcher(self, service: HistoricalService, errors: Counter) -> Dispatcher:
+        return Dispatcher(
+            service=service,
+            backtests=self.backtests,
+            progress=self.progress,
+            broker=self.broker,
+            changes=self.changes,
+            changed=lambda: self.keeper.wake(),
+            errors=errors,
             monotonic=time.monotonic,
         )
 
@@ -134,7 +158,7 @@ class Coordinator:
             self.changes.tell(backtest_id)
         ended = (self.progress.checkpoints.get(task_id) for task_id, _ in records)
         if not records or any(is_finished(one, one.attempt) for one in ended if one):
-            self.dispatcher.wake()
+            self.keeper.wake_all()
 
     def _take_manifests(self, records: list[Record]) -> None:
         self.manifests.apply(records)

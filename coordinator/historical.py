@@ -9,7 +9,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stoculus import errors
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError
-from stoculus.tasks import StockTask, TaskPlan, TaskStatus
+from stoculus.records.catalog import Asset
+from stoculus.tasks import HistoricalTask, TaskPlan, TaskStatus
 
 T = TypeVar("T")
 PLAN_TIMEOUT_S: Final = 30
@@ -23,31 +24,32 @@ _PLANS: Final = TypeAdapter(dict[str, list[TaskPlan]])
 
 
 class HistoricalService:
-    """The task API of a service at a URL. Every method raises ServiceUnavailable where it does not answer.
+    """The task API of an asset's service at a URL. Every method raises ServiceUnavailable where it does not answer.
 
     What the service says in problem+json is raised as the same error of the tree, with its field and remedy.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, asset: Asset, url: str) -> None:
+        self.asset: Final[Asset] = asset
+        self._name = f"historical-{asset} at {url}"
         # The proxies of the environment are for the world outside, not for a service beside this one.
         self._client = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
 
-    async def plan(self, tasks: Sequence[StockTask]) -> list[TaskPlan]:
+    async def plan(self, tasks: Sequence[HistoricalTask]) -> list[TaskPlan]:
         """What tasks will cost; raise InvalidRequest (field `tasks[3].ticker`), TierTooLow, a vendor's Transient."""
         body = _json({"tasks": [_body(task) for task in tasks]})
         answer = await self._ask("POST", "/v1/tasks:plan", body, timeout_s=PLAN_TIMEOUT_S)
-        return _read(_PLANS, answer, self._url)["plans"]
+        return _read(_PLANS, answer, self._name)["plans"]
 
     async def tasks(self) -> dict[str, TaskStatus]:
         """The tasks that the service holds now, by id."""
         answer = await self._ask("GET", "/v1/tasks")
-        return {status.task_id: status for status in _read(_STATUSES, answer, self._url)["tasks"]}
+        return {status.task_id: status for status in _read(_STATUSES, answer, self._name)["tasks"]}
 
-    async def start(self, task: StockTask) -> TaskStatus:
+    async def start(self, task: HistoricalTask) -> TaskStatus:
         """Give a task to the service; one that it has stays as it is."""
         answer = await self._ask("POST", "/v1/tasks", _json(_body(task)))
-        return _read(_STATUS, answer, self._url)
+        return _read(_STATUS, answer, self._name)
 
     async def stop(self, task_id: str) -> None:
         """Have a task stopped at its next block; one that the service has not is fine."""
@@ -67,32 +69,31 @@ class HistoricalService:
             answer = await self._client.request(method, path, content=body, headers=headers, timeout=timeout_s)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ServiceUnavailable(
-                f"The service at {self._url} does not answer: {error or type(error).__name__}.",
+                f"The service {self._name} does not answer: {error or type(error).__name__}.",
                 remedy="Start it; work goes on by itself.",
             ) from error
         if answer.status_code >= 400:
-            raise _error(answer, self._url)
+            raise _error(answer, self._name)
         return answer
 
 
-def _read(adapter: TypeAdapter[T], answer: httpx2.Response, url: str) -> T:
+def _read(adapter: TypeAdapter[T], answer: httpx2.Response, name: str) -> T:
     try:
         return adapter.validate_json(answer.content)
     except ValidationError as error:
         raise ServiceUnavailable(
-            f"What answers at {url} is no service of this version.", remedy="Correct its address.", detail=str(error)
+            f"What answers for {name} is no service of this version.", remedy="Correct its address.", detail=str(error)
         ) from error
 
 
-def _error(answer: httpx2.Response, url: str) -> StoculusError:
+def _error(answer: httpx2.Response, name: str) -> StoculusError:
     try:
         problem: dict[str, Any] = orjson.loads(answer.content)
         code, detail = problem["type"].removeprefix(_CODE_PREFIX), problem["detail"]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return ServiceUnavailable(f"The service at {url} answered {answer.status_code} and no problem+json.")
+        return ServiceUnavailable(f"The service {name} answered {answer.status_code} and no problem+json.")
     # Names of the tree in snake case are what `StoculusError.code` gives.
-    name = "".join(part.capitalize() for part in code.split("_"))
-    kind = getattr(errors, name, None)
+    kind = getattr(errors, "".join(part.capitalize() for part in code.split("_")), None)
     if not (isinstance(kind, type) and issubclass(kind, StoculusError)):
         kind = ServiceUnavailable if answer.status_code >= 500 else InvalidRequest
     return kind(detail, remedy=problem.get("remedy", ""), field=problem.get("field"))

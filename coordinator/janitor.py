@@ -36,8 +36,9 @@ class Janitor:
 
     def _is_at_rest(self, backtest: Backtest) -> bool:
         """Whether no service writes to its topics: only one that has just answered can tell."""
+        answer = all(self.progress.services[one.asset].trouble is None for one in backtest.planned)
         busy = self.progress.held.keys() | self.progress.starting
-        return self.progress.service_trouble is None and busy.isdisjoint(backtest.topics)
+        return answer and busy.isdisjoint(backtest.topics)
 
     async def _purge(self, backtest: Backtest) -> None:
         await asyncio.to_thread(self._clear, backtest)

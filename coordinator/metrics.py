@@ -13,7 +13,7 @@ from coordinator.progress import Changes, Progress
 
 
 class BacktestMetrics(Collector):
-    """Backtests by state, tasks of open backtests by state, who watches, and whether service and vendor are there."""
+    """Backtests by state, tasks of open backtests by state, who watches, and whether services and vendor are there."""
 
     def __init__(
         self, backtests: Backtests, progress: Progress, changes: Changes, observed: dict[str, Observed]
@@ -34,8 +34,10 @@ class BacktestMetrics(Collector):
         for kind in TaskState:
             tasks.add_metric([str(kind)], kinds[kind])
         yield tasks
-        away = self._progress.service_trouble is not None
-        yield GaugeMetricFamily("stoculus_service_away", "1: the historical service does not answer", float(away))
+        away = GaugeMetricFamily("stoculus_service_away", "1: the service does not answer", labels=["service"])
+        for asset, service in self._progress.services.items():
+            away.add_metric([f"historical-{asset}"], float(service.trouble is not None))
+        yield away
         waiting = kinds[TaskState.WAITING] > 0
         yield GaugeMetricFamily("stoculus_tasks_are_waiting", "1: tasks wait for vendor or broker", float(waiting))
         yield GaugeMetricFamily("stoculus_watchers", "Open event streams", self._changes.watched)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +14,7 @@ from stoculus.checkpoints import Checkpoint
 from stoculus.errors import StoculusError
 from stoculus.kafka import admin
 from stoculus.kafka.compacted import CompactedLog
+from stoculus.records.catalog import RECORDS, Asset
 from stoculus.tasks import TaskStatus
 
 POLL_S: Final = 0.05
@@ -24,18 +26,34 @@ Record = tuple[str, bytes | None]
 
 
 @dataclass(slots=True)
+class ServiceView:
+    """What a service said last: the tasks that it has; `trouble` says why it does not answer."""
+
+    held: dict[str, TaskStatus] = field(default_factory=dict)
+    trouble: str | None = "A service has not been asked yet."
+
+
+@dataclass(slots=True)
 class Progress:
     """What is known now. Touched by the event loop alone.
 
-    `held` is what the service said last, `service_trouble` why it does not answer; `starting` is on its way to it, and
-    `refused` is what it would not take, and why.
+    `starting` is on its way to a service, and `refused` is what a service would not take, and why.
     """
 
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
-    held: dict[str, TaskStatus] = field(default_factory=dict)
+    services: dict[Asset, ServiceView] = field(default_factory=lambda: {asset: ServiceView() for asset in RECORDS})
     starting: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
-    service_trouble: str | None = "The services have not been asked yet."
+
+    @property
+    def held(self) -> Mapping[str, TaskStatus]:
+        """The tasks that any service has."""
+        return ChainMap(*(view.held for view in self.services.values()))
+
+    @property
+    def service_troubles(self) -> list[str]:
+        """A sentence for each service that does not answer."""
+        return [view.trouble for view in self.services.values() if view.trouble]
 
     def apply(self, records: list[Record]) -> set[str]:
         """Take records of the checkpoint topic in; return the ids of the backtests that they touch."""

@@ -227,6 +227,13 @@ class ChainSelection(BaseModel):
         return sorted({OptionContract.parse(osi) for osi in self.contracts or ()})
 
     @property
+    def last_expiration(self) -> date | None:
+        """The day after which nothing of it is traded; None: it has no such day."""
+        if self.contracts is not None or isinstance(self.expirations, list):
+            return max(self._named_days)
+        return self.expirations.max if isinstance(self.expirations, ExpirationRange) else None
+
+    @property
     def rights(self) -> tuple[Right, ...]:
         """Calls, puts, or both."""
         return ("call", "put") if self.right == "both" else (self.right,)

@@ -11,8 +11,9 @@ import orjson
 from coordinator.backtests.states import Observed
 from coordinator.backtests.store import Backtest
 from coordinator.progress import Progress, Record
+from stoculus.records.catalog import Asset
 
-FEED: Final = "SIP consolidated tape"
+FEEDS: Final[dict[Asset, str]] = {"stock": "SIP consolidated tape", "option": "OPRA"}
 
 
 class Manifests:
@@ -47,7 +48,6 @@ def manifest(backtest: Backtest, state: Observed, progress: Progress, now: datet
             "state": str(state),
             "attempt": backtest.attempt,
             "request": backtest.submission.model_dump(mode="json", by_alias=True, exclude_none=True),
-            "feed": FEED,
             "topics": [_topic(backtest, n, progress) for n in range(len(backtest.planned))],
             "created_at": backtest.created_at,
             "updated_at": now,
@@ -61,9 +61,10 @@ def _topic(backtest: Backtest, n: int, progress: Progress) -> dict[str, Any]:
     checkpoint = progress.checkpoints.get(planned.topic)
     return {
         "topic": planned.topic,
-        "symbol": planned.task.ticker,
+        "symbol": planned.task.symbol,
         "schema": schema.name,
         "record": schema.record.subject,
+        "feed": FEEDS[planned.asset],
         "records": checkpoint.records if checkpoint else 0,
         "last_offset": checkpoint.last_offset if checkpoint else None,
     }

@@ -1,14 +1,16 @@
 """What the market's calendar says of a request."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from coordinator.backtests.models import Submission
+from coordinator.backtests.selections import OptionSelection
 from stoculus import calendar
 from stoculus.errors import InvalidRequest
 
 
 def check_days(submission: Submission, now: datetime) -> None:
-    """Raise InvalidRequest for days that no backtest can have: reversed, unknown, closed, not yet settled at `now`."""
+    """Raise InvalidRequest for days that no backtest can have: reversed, unknown, closed, not yet settled at `now`,
+    or all after the expirations that are asked for."""
     start, end = submission.start, submission.end
     calendar.check_known(start, field="start")
     calendar.check_known(end, field="end")
@@ -35,3 +37,16 @@ def check_days(submission: Submission, now: datetime) -> None:
             remedy="Ask again then, or end a trading day earlier.",
             field="end",
         )
+    _check_expirations(submission, days[0])
+
+
+def _check_expirations(submission: Submission, first_day: date) -> None:
+    for n, selection in enumerate(submission.data):
+        if not isinstance(selection, OptionSelection) or selection.last_expiration is None:
+            continue
+        if selection.last_expiration < first_day:
+            raise InvalidRequest(
+                f"What expired by {selection.last_expiration} was not traded from {first_day} on.",
+                remedy="Ask for earlier days or for later expirations.",
+                field=f"data[{n}].{'contracts' if selection.contracts else 'expirations'}",
+            )

@@ -2,31 +2,25 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from datetime import timedelta
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
-from services.kit.app import Located
+from coordinator.backtests.selections import Part, Selection, StockSelection, few_enough
 from stoculus import topics
 from stoculus.calendar import Session
 from stoculus.errors import InvalidRequest
-from stoculus.instruments import Stock
-from stoculus.records.catalog import parse_schema
-from stoculus.tasks import BacktestId, StockTask
+from stoculus.records.catalog import Asset
+from stoculus.selection import ChainSelection, Day
+from stoculus.tasks import BacktestId, OptionTask, StockTask
 
-MAX_TOPICS: Final = 1000
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TTL = re.compile(r"(\d{1,8})([smhdw])")
+_CONTRACT = re.compile(r"contracts\[(\d+)\]")
+_INDEX = re.compile(r"\[\d+\]")
+_OF_ALL: Final = {"start", "end", "session", "keep_empty_bars"}
+_OF_SELECTION: Final = {"schema", "interval", *ChainSelection.model_fields}
 _TTL_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _day(value: Any) -> Any:
-    # pydantic takes numbers for seconds since 1970: 20240102 would become a day of 1970.
-    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
-        return value
-    raise ValueError("a day is written as 2024-01-02")
 
 
 def _ttl(value: Any) -> Any:
@@ -37,38 +31,7 @@ def _ttl(value: Any) -> Any:
     raise ValueError("a duration is written as 30m, 12h, 7d, 4w or P7DT12H")
 
 
-Day = Annotated[date, BeforeValidator(_day)]
 Ttl = Annotated[timedelta, BeforeValidator(_ttl), Field(gt=timedelta(0), le=timedelta(days=36500))]
-
-
-class StockSelection(BaseModel):
-    """Stocks with one schema: a topic for each symbol. `schema` and `interval` are kept apart: `ohlcv`, `1m`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    asset: Literal["stock"]
-    symbols: list[str] = Field(min_length=1)
-    schema_name: str = Field(alias="schema", description="ohlcv, quote, trade, tradequote or eod")
-    interval: str | None = Field(default=None, description="ohlcv and quote: 10ms … 1h; a quote without one is a tick")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _asset(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("asset") == "option":
-            raise InvalidRequest("Options are not served yet.", remedy="Ask for stocks.", field="asset")
-        return value
-
-    @field_validator("symbols")
-    @classmethod
-    def _tickers(cls, symbols: list[str]) -> list[str]:
-        _few_enough(len(symbols), "symbols")
-        return [Stock.parse(symbol, field=f"symbols[{n}]").ticker for n, symbol in enumerate(symbols)]
-
-    @model_validator(mode="after")
-    def _canonical(self) -> Self:
-        schema = parse_schema(self.schema_name, self.interval)
-        self.schema_name, self.interval = schema.kind, schema.interval
-        return self
 
 
 class Submission(BaseModel):
@@ -81,7 +44,17 @@ class Submission(BaseModel):
                 "backtest_id": "42",
                 "start": "2024-01-02",
                 "end": "2024-01-05",
-                "data": [{"asset": "stock", "symbols": ["AAPL", "MSFT"], "schema": "ohlcv", "interval": "1m"}],
+                "data": [
+                    {"asset": "stock", "symbols": ["AAPL", "MSFT"], "schema": "ohlcv", "interval": "1m"},
+                    {
+                        "asset": "option",
+                        "root": "SPXW",
+                        "schema": "quote",
+                        "interval": "1m",
+                        "expirations": ["2024-01-05"],
+                        "strikes": {"min": 4600, "max": 4800},
+                    },
+                ],
             }
         },
     )
@@ -95,72 +68,88 @@ class Submission(BaseModel):
     session: Session = "regular"
     keep_empty_bars: StrictBool = False
     ttl: Ttl | None = Field(default=None, description="its topics are deleted this long after the submission: 12h, 7d")
-    data: list[Annotated[StockSelection, Located]] = Field(min_length=1)
+    data: list[Selection] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _canonical(self) -> Self:
         if self.backtest_id is not None:
             topics.backtest_id(self.backtest_id)
-        _few_enough(sum(len(selection.symbols) for selection in self.data), "data")
+        few_enough(sum(len(list(selection.parts())) for selection in self.data), "data")
         return self
 
     def canonical(self) -> dict[str, Any]:
         """The request as JSON, in the one form that equal requests share; without its id."""
-        body = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"backtest_id"})
-        for selection in body["data"]:
-            selection["symbols"].sort()
-        return body
+        body = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"backtest_id", "data"})
+        return body | {"data": [selection.canonical() for selection in self.data]}
+
+
+Task = StockTask | OptionTask
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A task of a backtest, and the field of the request that asked for it."""
+    """A task of a backtest, and which part of which selection of the request asked for it."""
 
-    task: StockTask
-    field: str
+    task: Task
+    selection: str
+    part: Part
 
     @property
     def topic(self) -> str:
         return self.task.task_id
+
+    @property
+    def asset(self) -> Asset:
+        return "stock" if isinstance(self.task, StockTask) else "option"
+
+    @property
+    def field(self) -> str:
+        """The field of the request that asked for it: `data[0].symbols[1]`."""
+        return f"{self.selection}.{self.part.field}"
+
+    def field_of(self, path: str) -> str:
+        """The field of the request that a field of the task comes from: `expirations` is `data[2].expirations`."""
+        name = re.split(r"[.\[]", path)[0]
+        if name in _OF_ALL:
+            return name
+        if (named := _CONTRACT.fullmatch(path)) and int(named[1]) < len(self.part.places):
+            return f"{self.selection}.contracts[{self.part.places[int(named[1])]}]"
+        if name in _OF_SELECTION:
+            # A task has its days and strikes in order: their places in the request are others.
+            return f"{self.selection}.{_INDEX.sub('', path)}"
+        return self.field
 
 
 def plan(submission: Submission, backtest_id: str) -> list[Planned]:
     """The tasks of a backtest in the request's order; raise InvalidRequest where two would share a topic."""
     planned: dict[str, Planned] = {}
     for i, selection in enumerate(submission.data):
-        for j, symbol in enumerate(selection.symbols):
-            task = _task(submission, selection, symbol, backtest_id)
-            topic, field = task.task_id, f"data[{i}].symbols[{j}]"
-            if topic in planned:
+        for part in selection.parts():
+            one = Planned(_task(submission, selection, part, backtest_id), f"data[{i}]", part)
+            if first := planned.get(one.topic):
                 raise InvalidRequest(
-                    f"{planned[topic].field} and {field} would share the topic {topic}.",
-                    remedy="Name each symbol once for a schema and interval.",
-                    field=field,
+                    f"{first.field} and {one.field} would share the topic {one.topic}.",
+                    remedy="Name each symbol or root once for a schema and interval, or use several backtests.",
+                    field=one.field,
                 )
-            planned[topic] = Planned(task, field)
+            planned[one.topic] = one
     return list(planned.values())
 
 
-def _task(submission: Submission, selection: StockSelection, symbol: str, backtest_id: str) -> StockTask:
-    return StockTask(
-        backtest_id=backtest_id,
-        ticker=symbol,
-        start=submission.start,
-        end=submission.end,
-        schema=selection.schema_name,
-        interval=selection.interval,
-        session=submission.session,
-        keep_empty_bars=submission.keep_empty_bars,
+def _task(submission: Submission, selection: Selection, part: Part, backtest_id: str) -> Task:
+    kind = StockTask if isinstance(selection, StockSelection) else OptionTask
+    return kind.model_validate(
+        {
+            "backtest_id": backtest_id,
+            "start": submission.start,
+            "end": submission.end,
+            "schema": selection.schema_name,
+            "interval": selection.interval,
+            "session": submission.session,
+            "keep_empty_bars": submission.keep_empty_bars,
+            **part.chosen,
+        }
     )
-
-
-def _few_enough(count: int, field: str) -> None:
-    if count > MAX_TOPICS:
-        raise InvalidRequest(
-            f"{count} symbols are {count} topics; a backtest has at most {MAX_TOPICS}.",
-            remedy="Split the request into several backtests.",
-            field=field,
-        )
 
 
 def differences(stored: dict[str, Any], given: dict[str, Any]) -> dict[str, str]:

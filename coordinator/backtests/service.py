@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -15,10 +15,19 @@ from coordinator.backtests.views import Estimate, Partitions, states
 from coordinator.broker import Broker
 from coordinator.historical import HistoricalService
 from coordinator.progress import Changes, Progress, Tail
-from stoculus.errors import BrokerUnavailable, Conflict, InvalidRequest, NotFound, ServiceUnavailable, StoculusError
+from stoculus.errors import (
+    BrokerUnavailable,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ServiceUnavailable,
+    StoculusError,
+    Transient,
+)
+from stoculus.records.catalog import Asset
 from stoculus.tasks import TaskPlan
 
-_TASK_FIELD: Final = re.compile(r"tasks\[(\d+)\]\.?(\w*)")
+_TASK_FIELD: Final = re.compile(r"tasks\[(\d+)\]\.?(.*)")
 _MOST_DIFFERENCES: Final = 10
 
 
@@ -34,7 +43,7 @@ class Backtests:
         *,
         store: Store,
         broker: Broker,
-        historical: HistoricalService,
+        services: Mapping[Asset, HistoricalService],
         progress: Progress,
         tail: Tail,
         changes: Changes,
@@ -47,7 +56,7 @@ class Backtests:
         self.wake: Callable[[str], None] = lambda _: None
         self._store = store
         self._broker = broker
-        self._historical = historical
+        self._services = services
         self._progress = progress
         self._tail = tail
         self._changes = changes
@@ -127,6 +136,7 @@ class Backtests:
             seconds=sum(p.seconds for p in plans),
             partitions=Partitions(existing=used, new=len(planned), free=self._max_partitions - used - len(planned)),
             warnings=[f"{p.task_id}: {warning}" for p in plans for warning in p.warnings],
+            notes=[f"{p.task_id}: {note}" for p in plans for note in p.notes],
             tasks=plans,
         )
 
@@ -174,16 +184,25 @@ class Backtests:
         return planned
 
     async def _preflight(self, planned: Sequence[Planned]) -> tuple[dict[str, int], list[TaskPlan]]:
-        """The partitions of the broker, and the service's plans; raise what either refuses."""
+        """The partitions of the broker, and the services' plans; raise what any of them refuses."""
         counts = asyncio.to_thread(self._broker.partition_counts)
-        plans = self._historical.plan([one.task for one in planned])
-        existing, plan_or_error = await asyncio.gather(counts, plans, return_exceptions=True)
-        for outcome in (plan_or_error, existing):
-            if isinstance(outcome, StoculusError):
-                raise _in_request(outcome, planned) from outcome
+        existing, plans = await asyncio.gather(counts, self._plans(planned), return_exceptions=True)
+        for outcome in (plans, existing):
             if isinstance(outcome, BaseException):
                 raise outcome
-        return existing, plan_or_error  # type: ignore[return-value]
+        return existing, plans  # type: ignore[return-value]
+
+    async def _plans(self, planned: Sequence[Planned]) -> list[TaskPlan]:
+        """What the services say of their tasks, in the order of `planned`."""
+        by_asset = [(service, [p for p in planned if p.asset == asset]) for asset, service in self._services.items()]
+        answers = await asyncio.gather(
+            *(_ask_plans(service, own) for service, own in by_asset if own), return_exceptions=True
+        )
+        if troubles := [answer for answer in answers if isinstance(answer, BaseException)]:
+            # First what the user can correct, last what time will.
+            raise min(troubles, key=lambda trouble: isinstance(trouble, Transient))
+        by_topic = {topic: plan for answer in answers if isinstance(answer, dict) for topic, plan in answer.items()}
+        return [by_topic[one.topic] for one in planned]
 
     def _check_room(self, planned: Sequence[Planned], existing: dict[str, int]) -> int:
         """The partitions that exist or are promised; raise InvalidRequest where the new ones do not fit."""
@@ -251,16 +270,19 @@ def _same(row: Backtest, submission: Submission) -> Backtest:
     return row
 
 
+async def _ask_plans(service: HistoricalService, planned: Sequence[Planned]) -> dict[str, TaskPlan]:
+    """A service's plans by topic; raise what it refuses with the field of the request."""
+    try:
+        plans = await service.plan([one.task for one in planned])
+    except StoculusError as error:
+        raise _in_request(error, planned) from error
+    return {one.topic: plan for one, plan in zip(planned, plans, strict=True)}
+
+
 def _in_request(error: StoculusError, planned: Sequence[Planned]) -> StoculusError:
     """The error with the field of the user's request instead of the service's."""
     match = _TASK_FIELD.match(error.field or "")
     if not match or int(match[1]) >= len(planned):
         return error
-    symbol, name = planned[int(match[1])].field, match[2]
-    if name in ("start", "end", "session"):
-        field = name
-    elif name in ("schema", "interval"):
-        field = f"{symbol.split('.')[0]}.{name}"
-    else:
-        field = symbol
+    field = planned[int(match[1])].field_of(match[2])
     return type(error)(error.message, remedy=error.remedy, detail=error.detail, field=field)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from coordinator.backtests.models import Planned
 from coordinator.backtests.states import Observed, TaskState, Wanted, observed_state, task_state
 from coordinator.backtests.store import Backtest
 from coordinator.progress import Progress
@@ -97,14 +98,15 @@ class Estimate(BaseModel):
     seconds: float
     partitions: Partitions
     warnings: list[str]
+    notes: list[str] = Field(description="how the vendor will be asked, where there is a choice")
     tasks: list[TaskPlan]
 
 
 def states(backtest: Backtest, progress: Progress) -> tuple[Observed, list[TaskState]]:
     """The observed state of a backtest and of its tasks, in their order."""
-    kinds, begun = [], False
+    kinds, begun, all_held = [], False, progress.held
     for topic in backtest.topics:
-        checkpoint, held = progress.checkpoints.get(topic), progress.held.get(topic)
+        checkpoint, held = progress.checkpoints.get(topic), all_held.get(topic)
         kinds.append(task_state(backtest.wanted, backtest.attempt, checkpoint, held))
         begun = begun or checkpoint is not None or (held is not None and held.state != "queued")
     return observed_state(backtest.wanted, kinds, begun=begun), kinds
@@ -149,10 +151,10 @@ def _tasks(backtest: Backtest, progress: Progress, kinds: Sequence[TaskState]) -
     for planned, kind in zip(backtest.planned, kinds, strict=True):
         known: dict[str, Any] = {
             "topic": planned.topic,
-            "symbol": planned.task.ticker,
+            "symbol": planned.task.symbol,
             "schema_name": planned.task.record_schema.name,
             "state": kind,
-            "waiting": _waiting(planned.topic, kind, progress),
+            "waiting": _waiting(planned, kind, progress),
         }
         if checkpoint := progress.checkpoints.get(planned.topic):
             known |= {name: getattr(checkpoint, name) for name in _FROM_CHECKPOINT}
@@ -169,9 +171,10 @@ _FROM_CHECKPOINT = TaskView.model_fields.keys() & Checkpoint.model_fields.keys()
 }
 
 
-def _waiting(topic: str, kind: TaskState, progress: Progress) -> str | None:
+def _waiting(planned: Planned, kind: TaskState, progress: Progress) -> str | None:
     if kind.is_terminal or not kind.is_held:
         return None
-    if held := progress.held.get(topic):
+    service = progress.services[planned.asset]
+    if held := service.held.get(planned.topic):
         return held.reason
-    return progress.refused.get(topic) or progress.service_trouble
+    return progress.refused.get(planned.topic) or service.trouble

@@ -54,14 +54,15 @@ def create_app(
     *,
     version: str,
     ready: Callable[[], Sequence[str]],
+    remarks: Callable[[], Sequence[str]] = list,
     lifespan: Lifespan[FastAPI] | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
 ) -> FastAPI:
     """A FastAPI app with /livez, /readyz, /metrics and /docs, whose every error is problem+json.
 
-    `ready` says what is missing (empty: ready); it runs in a thread at each /readyz. Metrics of the program go into
-    `app.state.metrics`, a CollectorRegistry.
+    `ready` says what is missing (empty: ready), `remarks` what is amiss and yet no reason to be not ready; both run in
+    a thread at each /readyz. Metrics of the program go into `app.state.metrics`, a CollectorRegistry.
     """
     app = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None, strict_content_type=False)
     app.state.metrics = CollectorRegistry()
@@ -70,7 +71,7 @@ def create_app(
     app.add_exception_handler(StoculusError, _stoculus_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    _add_probes(app, ready)
+    _add_probes(app, ready, remarks)
     return app
 
 
@@ -220,7 +221,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
-def _add_probes(app: FastAPI, ready: Callable[[], Sequence[str]]) -> None:
+def _add_probes(app: FastAPI, ready: Callable[[], Sequence[str]], remarks: Callable[[], Sequence[str]]) -> None:
     @app.get("/livez", tags=["probes"], summary="The process answers")
     async def livez() -> dict[str, bool]:
         return {"alive": True}
@@ -228,7 +229,8 @@ def _add_probes(app: FastAPI, ready: Callable[[], Sequence[str]]) -> None:
     @app.get("/readyz", tags=["probes"], summary="All that is needed answers; 503 says what is missing")
     def readyz(request: Request) -> Response:
         if not (missing := list(ready())):
-            return Response('{"ready":true}', media_type="application/json")
+            body = {"ready": True} | ({"remarks": found} if (found := list(remarks())) else {})
+            return Response(json.dumps(body, separators=(",", ":")), media_type="application/json")
         return problem(request, 503, "not_ready", " ".join(missing), errors=[{"detail": text} for text in missing])
 
     @app.get("/metrics", tags=["probes"], summary="Prometheus metrics")

@@ -107,7 +107,7 @@ def test_records_say_which_topics_there_are(stack: Stack) -> None:
         ({"data": [*bars("AAPL"), *quotes("MSFT", "A PL")]}, 422, "data[1].symbols[1]"),
         ({"data": bars("AAPL", "aapl")}, 422, "data[0].symbols[1]"),
         ({"data": bars("AAPL"), "sesion": "regular"}, 422, "sesion"),
-        ({"data": [{"asset": "option", "root": "SPXW", "schema": "quote"}]}, 422, "data[0].asset"),
+        ({"data": [{"asset": "option", "root": "SPXW", "schema": "quote"}]}, 422, "data[0].expirations"),
         (
             {"data": [{"asset": "stock", "symbols": ["AAPL"], "schema": "trade", "interval": "1m"}]},
             422,

@@ -58,7 +58,7 @@ def answers() -> Iterator[Answers]:
 
 def ask(url: str, call: Callable[[HistoricalService], Awaitable[T]]) -> T:
     async def run() -> T:
-        service = HistoricalService(url)
+        service = HistoricalService("stock", url)
         try:
             return await call(service)
         finally:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from coordinator.backtests.models import MAX_TOPICS, Submission, differences, plan
+from coordinator.backtests.models import Submission, differences, plan
+from coordinator.backtests.selections import MAX_TOPICS
 from stoculus.errors import InvalidRequest
 
 
@@ -82,7 +83,7 @@ def test_an_id_that_kafka_could_not_hold_is_refused(backtest_id: str) -> None:
         ([stocks("AAPL", interval="tick")], "data.0.interval"),
         ([stocks("AAPL"), stocks("MSFT", intervall="1m")], "data.1.intervall"),
         ([stocks("AAPL") | {"asset": "bond"}], "data.0.asset"),
-        ([{"asset": "option", "root": "SPXW", "schema": "quote"}], "data.0.asset"),
+        ([{"asset": "option", "root": "SPXW", "schema": "quote"}], "data.0.expirations"),
         ([{"symbols": ["AAPL"], "schema": "quote"}], "data.0.asset"),
         (["AAPL"], "data.0"),
     ],

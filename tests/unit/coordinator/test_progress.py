@@ -62,7 +62,8 @@ def test_a_value_that_is_no_checkpoint_is_passed_over() -> None:
 def test_a_task_shows_its_checkpoint_and_what_it_waits_for() -> None:
     progress = Progress()
     progress.apply([(TOPIC, checkpoint())])
-    progress.held = {TOPIC: TaskStatus(task_id=TOPIC, state="waiting", attempt=1, reason="The vendor is away.")}
+    status = TaskStatus(task_id=TOPIC, state="waiting", attempt=1, reason="The vendor is away.")
+    progress.services["stock"].held = {TOPIC: status}
 
     shown = detail(BACKTEST, progress)
 
@@ -81,7 +82,8 @@ def test_a_failed_task_shows_why() -> None:
 
 
 def test_a_task_that_no_service_takes_shows_the_trouble() -> None:
-    progress = Progress(service_trouble="The service does not answer.")
+    progress = Progress()
+    progress.services["stock"].trouble = "The service does not answer."
 
     assert detail(BACKTEST, progress).tasks[0].waiting == "The service does not answer."
 

@@ -1,0 +1,148 @@
+"""The elements of `data`: which instruments of an asset, with which schema."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, WrapValidator, field_validator, model_validator
+
+from stoculus.errors import InvalidRequest
+from stoculus.instruments import OptionContract, Stock, parse_root
+from stoculus.located import Located
+from stoculus.records.catalog import INTERVAL_US, RECORDS, Asset, parse_schema
+from stoculus.selection import ChainSelection, refuse_unknown
+
+MAX_TOPICS: Final = 1000
+
+
+def few_enough(count: int, field: str) -> None:
+    """Raise InvalidRequest for more topics than a backtest may have."""
+    if count > MAX_TOPICS:
+        raise InvalidRequest(
+            f"{count} symbols are {count} topics; a backtest has at most {MAX_TOPICS}.",
+            remedy="Split the request into several backtests.",
+            field=field,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a selection asks of one topic: `chosen` are the fields of a task, `field` is where that stands in it.
+
+    `places` says for each contract of the task which one of the selection it is.
+    """
+
+    field: str
+    chosen: dict[str, Any]
+    places: tuple[int, ...] = ()
+
+
+class StockSelection(BaseModel):
+    """Stocks with one schema: a topic for each symbol. `schema` and `interval` are kept apart: `ohlcv`, `1m`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    asset: Literal["stock"]
+    symbols: list[str] = Field(min_length=1)
+    schema_name: str = Field(alias="schema", description=", ".join(RECORDS["stock"]))
+    interval: str | None = Field(
+        default=None, description=f"ohlcv and quote: {', '.join(INTERVAL_US)}; a quote without one is a tick"
+    )
+
+    @field_validator("symbols")
+    @classmethod
+    def _tickers(cls, symbols: list[str]) -> list[str]:
+        few_enough(len(symbols), "symbols")
+        return [Stock.parse(symbol, field=f"symbols[{n}]").ticker for n, symbol in enumerate(symbols)]
+
+    @model_validator(mode="after")
+    def _canonical(self) -> Self:
+        schema = parse_schema(self.schema_name, self.interval)
+        self.schema_name, self.interval = schema.kind, schema.interval
+        return self
+
+    def parts(self) -> Iterator[Part]:
+        """One for each symbol."""
+        for n, symbol in enumerate(self.symbols):
+            yield Part(f"symbols[{n}]", {"ticker": symbol})
+
+    def canonical(self) -> dict[str, Any]:
+        """As JSON, in the one form that equal selections share."""
+        return _json(self) | {"symbols": sorted(self.symbols)}
+
+
+class OptionSelection(ChainSelection):
+    """Contracts of a chain with one schema: a topic for each root. `root` may be left out where contracts are named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=False)
+
+    asset: Literal["option"]
+    root: str | None = Field(default=None, description="as OPRA spells it: SPXW is another root than SPX")
+    schema_name: str = Field(alias="schema", description=", ".join(RECORDS["option"]))
+    interval: str | None = Field(
+        default=None, description="ohlcv, quote, greeksfirst, greeksall and iv; a quote without one is a tick"
+    )
+
+    @model_validator(mode="after")
+    def _canonical(self) -> Self:
+        schema = parse_schema(self.schema_name, self.interval, asset="option")
+        self.schema_name, self.interval = schema.kind, schema.interval
+        if self.root is not None:
+            self.root = parse_root(self.root)
+            self.check_root(self.root)
+        elif self.contracts is None:
+            raise InvalidRequest(
+                "It is not said of which root.", remedy='Add it, such as "root": "SPXW".', field="root"
+            )
+        return self
+
+    def parts(self) -> Iterator[Part]:
+        """One for each root."""
+        chosen = {name: getattr(self, name) for name in ChainSelection.model_fields}
+        if self.contracts is None:
+            yield Part("root", chosen | {"root": self.root})
+            return
+        places: dict[str, list[int]] = {}
+        for n, osi in enumerate(self.contracts):
+            places.setdefault(OptionContract.parse(osi).root, []).append(n)
+        for root, at in places.items():
+            contracts = [self.contracts[n] for n in at]
+            where = "root" if self.root else f"contracts[{at[0]}]"
+            yield Part(where, chosen | {"root": root, "contracts": contracts}, places=tuple(at))
+
+    def canonical(self) -> dict[str, Any]:
+        """As JSON, in the one form that equal selections share: contracts need no root beside them."""
+        if self.contracts is None:
+            return _json(self)
+        return _json(self, exclude={"root"}) | {"contracts": sorted(set(self.contracts))}
+
+
+def _json(selection: BaseModel, exclude: Collection[str] = ()) -> dict[str, Any]:
+    return selection.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(exclude))
+
+
+_MODELS: Final[dict[Asset, type[StockSelection | OptionSelection]]] = {
+    "stock": StockSelection,
+    "option": OptionSelection,
+}
+
+
+def _by_asset(value: Any, _: Any) -> Any:
+    """Read a selection by its asset. A union of pydantic's would put the asset into the path of an error."""
+    if isinstance(value, StockSelection | OptionSelection):
+        return value
+    if not isinstance(value, dict):
+        raise InvalidRequest("A selection is a JSON object.", remedy='Such as {"asset": "stock", …}.')
+    asset = value.get("asset")
+    if asset not in _MODELS:
+        told = f"{str(asset)[:40]!r} is not an asset." if "asset" in value else "It is not said which asset."
+        raise InvalidRequest(told, remedy=f"Use one of {', '.join(_MODELS)}.", field="asset")
+    model = _MODELS[asset]
+    refuse_unknown(value, model, f"{'an' if asset == 'option' else 'a'} {asset} selection")
+    return model.model_validate(value)
+
+
+Selection = Annotated[
+    Annotated[StockSelection | OptionSelection, Field(discriminator="asset")], WrapValidator(_by_asset), Located
+]
+"""An element of `data`."""
