@@ -2,8 +2,8 @@
 
 All are partial derivatives per unit (a volatility of 1.00, a rate of 1.00, a year), but for theta, which is per day of
 a 365-day year. Signs and units are those of a recorded row of 2025 (SPY, trade greeks), which these formulas meet to
-its last digit; the vendor cuts off after four decimals. Older recordings differ in veta, vera, color, ultima and
-dual_gamma.
+its last digit; the vendor cuts off after four decimals. Older samples have vera, speed, zomma and dual_gamma 0 or
+nearly so, ultima limited to +-100, and other values of veta and color.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ from simulator.market import Ints
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_CENT: Final = 100
 _DAYS_A_YEAR: Final = 365
 _EXPIRY_MS: Final = 16 * 3_600_000
 _HOUR_MS: Final = 3_600_000
 _YEAR_MS: Final = _DAYS_A_YEAR * 24 * _HOUR_MS
 _OLD_EXPIRY_DAYS: Final = 0.15
-_UNSOLVED_VOL: Final = 0.25
+_ANY_VOL: Final = 0.25
 _UNSOLVED_ERROR: Final = 100.0
-_NOTHING: Final = 0.00005
+_NEXT_TO_NOTHING: Final = 0.001
+_HALVINGS = 8
 _MIN_WIDTH, _MAX_WIDTH = 1e-5, 16.0
 _ROOT_2PI: Final = np.sqrt(2 * np.pi)
 
@@ -47,6 +49,15 @@ def years_to_expiry(expiration: date, day: date, ms: Ints, version: str) -> Floa
     return left_ms / _YEAR_MS
 
 
+def midpoint(bid: Ints, ask: Ints) -> Ints:
+    """What the vendor takes for the price of a quote: the middle cut to cents, in 1/10000 dollar as bid and ask.
+
+    So 0.00 / 0.01 has no price, and no greeks.
+    """
+    cents: Ints = (np.asarray(bid, np.int64) + ask) // (2 * _CENT) * _CENT
+    return cents
+
+
 @dataclass(frozen=True, slots=True)
 class _Terms:
     """What the formulas share. `sign` is 1 for calls, -1 for puts; `width` is vol x root of years."""
@@ -57,7 +68,7 @@ class _Terms:
     years: Floats
     vol: Floats
     rate: float
-    dividend: float
+    dividend: float | Floats
     width: Floats
     d1: Floats
     d2: Floats
@@ -67,7 +78,14 @@ class _Terms:
 
     @classmethod
     def of(
-        cls, sign: Floats, spot: Floats, strike: Floats, years: Floats, vol: Floats, rate: float, dividend: float
+        cls,
+        sign: Floats,
+        spot: Floats,
+        strike: Floats,
+        years: Floats,
+        vol: Floats,
+        rate: float,
+        dividend: float | Floats,
     ) -> "_Terms":
         width = vol * np.sqrt(years)
         d1 = (np.log(spot / strike) + (rate - dividend) * years) / width + width / 2
@@ -96,7 +114,7 @@ class _Terms:
 
 
 def price(
-    *, is_call: Flags, spot: Floats, strike: Floats, years: Floats, vol: Floats, rate: float, dividend: float
+    *, is_call: Flags, spot: Floats, strike: Floats, years: Floats, vol: Floats, rate: float, dividend: float | Floats
 ) -> Floats:
     """Black-Scholes-Merton prices, in the currency of spot and strike."""
     terms = _Terms.of(np.where(is_call, 1.0, -1.0), spot, strike, years, vol, rate, dividend)
@@ -104,12 +122,12 @@ def price(
 
 
 def implied_vol(
-    *, is_call: Flags, price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float
+    *, is_call: Flags, price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float | Floats
 ) -> tuple[Floats, Floats]:
     """The volatility of each price, and its error: (model price - price) / price.
 
     No volatility gives a price at or below the intrinsic value: it is 0 then, and the model's price the intrinsic one.
-    Without a price the error is 100, and the volatility 0.25 where that makes the option worthless, as the vendor's.
+    Without a price the error is 100, and the volatility one that makes the option next to worthless, as the vendor's.
     """
     sign = np.where(is_call, 1.0, -1.0)
     vol, model = _solve(sign, price, spot, strike, years, rate, dividend)
@@ -119,7 +137,7 @@ def implied_vol(
 
 
 def _solve(
-    sign: Floats, price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float
+    sign: Floats, price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float | Floats
 ) -> tuple[Floats, Floats]:
     """Volatilities and model prices, by the out-of-the-money option of the same strike: no digits are lost then."""
     discount = np.exp(-rate * years)
@@ -132,10 +150,19 @@ def _solve(
     vol, model = np.zeros(len(price)), intrinsic.copy()
     vol[solvable] = _widths(depth[solvable], value[solvable]) / np.sqrt(years[solvable])
     model[solvable] = price[solvable]
-    worthless = (price <= 0) & (intrinsic <= 0)
-    worthless &= scale * _normalised(_UNSOLVED_VOL * np.sqrt(years), np.minimum(depth, -1e-300)) < _NOTHING
-    vol[worthless] = _UNSOLVED_VOL
+    free = (price <= 0) & (intrinsic <= 0)
+    vol[free] = _free_vol(depth[free], scale[free], years[free])
     return vol, model
+
+
+def _free_vol(depth: Floats, scale: Floats, years: Floats) -> Floats:
+    """Where the vendor's search for the volatility of a price of nothing ends: 0.5 halved until next to nothing."""
+    vol = np.full(len(depth), 0.5)
+    for _ in range(_HALVINGS):
+        dear = scale * _normalised(vol * np.sqrt(years), depth) > _NEXT_TO_NOTHING
+        vol[dear] /= 2
+    vol[dear] = 0
+    return vol
 
 
 def _normalised(width: Floats | np.float64, depth: Floats) -> Floats:
@@ -166,7 +193,7 @@ def _widths(depth: Floats, value: Floats) -> Floats:
 
 
 def greeks(
-    *, is_call: Flags, price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float
+    *, is_call: Flags, price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float | Floats
 ) -> dict[str, Floats]:
     """All greeks at the implied volatility of each price, by the vendor's column names.
 
@@ -178,7 +205,7 @@ def greeks(
         is_call=is_call, price=price, spot=spot, strike=strike, years=years, rate=rate, dividend=dividend
     )
     solved = vol > 0
-    terms = _Terms.of(sign, spot, strike, years, np.where(solved, vol, _UNSOLVED_VOL), rate, dividend)
+    terms = _Terms.of(sign, spot, strike, years, np.where(solved, vol, _ANY_VOL), rate, dividend)
     columns = _first_order(terms) | _second_order(terms) | _third_order(terms)
     columns |= {"d1": terms.d1, "d2": terms.d2} | _dual(terms)
     columns = {name: np.where(solved, column, 0.0) for name, column in columns.items()}

@@ -54,6 +54,9 @@ _ODD_SIZES = np.repeat(
 _ROUND_SIZES = np.repeat(np.array([100, 200, 300, 500, 1000, 4200], np.int32), [190, 35, 15, 9, 6, 1])
 _SPREAD_CENTS = np.repeat(np.array([1, 2, 3, 5], np.int32), [180, 50, 20, 6])
 
+_EVEN = np.linspace(0, 1, 1001)
+_SPREAD = (_EVEN + 0.25 * ((2 * _EVEN - 1) ** 3 + 1)) / 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class _Day:
@@ -168,9 +171,7 @@ def _times(random: np.random.Generator, day: _Day, rows: int) -> Ints:
 
 def u_shape(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     """Moves even shares of a session to its two ends."""
-    grid = np.linspace(0, 1, 1001)
-    spread = (grid + 0.25 * ((2 * grid - 1) ** 3 + 1)) / 1.5
-    return np.interp(uniform, spread, grid)
+    return np.interp(uniform, _SPREAD, _EVEN)
 
 
 def random_bytes(random: np.random.Generator, rows: int) -> NDArray[np.uint8]:
