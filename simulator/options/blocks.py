@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.cells import UNITS_PER_DOLLAR, Cell, Text, four_decimals
 from simulator.formats import BLOCK_ROWS, Block
 from simulator.market import Ints
-from simulator.options.greeks import greeks, implied_vol
+from simulator.options.greeks import greeks, implied_vol, midpoint
 from simulator.options.parameters import Model, OptionHistory
 from simulator.options.pieces import Piece
 from stoculus.instruments import OptionContract
@@ -81,7 +81,7 @@ def _solved(request: OptionHistory, inputs: "_Inputs", known: dict[str, Any]) ->
         volatility = one_side.volatilities(request.model)
         # This table shows 0 where there is no price, the others 0.25.
         solved[name] = np.where(volatility["iv_error"] < _UNSOLVED, volatility["implied_vol"], 0.0)
-    return solved | {"midpoint": (known["bid"] + known["ask"]) // 2}
+    return solved | {"midpoint": midpoint(known["bid"], known["ask"])}
 
 
 @dataclass(frozen=True, slots=True)

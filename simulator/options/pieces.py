@@ -10,7 +10,7 @@ import numpy as np
 from simulator.cells import UNITS_PER_DOLLAR
 from simulator.market import Eod, Grid, Ints, Quotes, Ticks, Trades, quotes_at_trades
 from simulator.options import OptionSource, Underlying
-from simulator.options.greeks import years_to_expiry
+from simulator.options.greeks import midpoint, years_to_expiry
 from simulator.options.parameters import OptionHistory
 from stoculus.calendar import option_session_hours, session_close
 from stoculus.instruments import OptionContract
@@ -101,8 +101,8 @@ class Pieces:
         before = quotes.ms[: np.searchsorted(quotes.ms, end_ms, "right")] if quotes is not None else np.array([])
         ms = np.array([before[-1] if len(before) else end_ms])
         day_columns = _day_columns(report)
-        middle = (report.quote[2] + report.quote[6]) / 2
-        price = np.array([(middle or report.close) / UNITS_PER_DOLLAR])
+        bid, ask = np.array([report.quote[2]]), np.array([report.quote[6]])
+        price = midpoint(bid, ask) / UNITS_PER_DOLLAR
         spot = path.price[_at(path, np.array([_ms(session_close(day))]))]
         years = years_to_expiry(contract.expiration, day, ms, self._request.model.version)
         return [_times(day, ms), *day_columns, price, years, _times(day, np.array([report.created_ms])), spot]
@@ -111,7 +111,7 @@ class Pieces:
         quotes, path = self._quote_rows(contract, day, until_ms), self._path(day)
         if quotes is None or path is None:
             return None
-        price = (quotes.bid.astype(np.float64) + quotes.ask) / (2 * UNITS_PER_DOLLAR)
+        price = midpoint(quotes.bid, quotes.ask) / UNITS_PER_DOLLAR
         front = [_times(day, quotes.ms), quotes.bid, quotes.ask]
         return [*front, *self._inputs(contract, day, quotes.ms, price, path)]
 

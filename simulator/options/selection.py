@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import product
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 
@@ -35,8 +36,13 @@ def _named(source: OptionSource, chain: Chain, expiration: date) -> Iterator[Opt
     """Contracts by the strikes of the expiration: cheaper than by the lists of many days."""
     one = chain.strike_thousandths
     strikes = source.strikes(chain.root, expiration) if one is None else [one]
-    for strike, right in product(strikes, chain.rights):
+    for strike, right in product(sorted(strikes, key=_scrambled), chain.rights):
         yield OptionContract(chain.root, expiration, strike, right)
+
+
+def _scrambled(strike_thousandths: int) -> int:
+    """No order, but the same in each process."""
+    return crc32(b"%d" % strike_thousandths)
 
 
 def _of_day(source: OptionSource, chain: Chain, day: date) -> Iterable[OptionContract]:

@@ -1,17 +1,25 @@
 """A source of a few option rows for tests that need to know each of them."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 
+from simulator.clock import Clock
+from simulator.formats import Dialect, document
 from simulator.market import Bars, Eod, Grid, Quotes, Trades, bars_of_trades, quotes_on_grid
 from simulator.options import Kind, Underlying
+from simulator.options.history import OptionHistories
+from stoculus.calendar import NEW_YORK
 from stoculus.instruments import OptionContract
 
 DAY = date(2024, 1, 3)
 NEAR, FAR, IMPOSSIBLE = date(2024, 1, 5), date(2024, 1, 19), date(1882, 11, 17)
+LATER = datetime(2026, 1, 1, tzinfo=NEW_YORK)
 OPEN_MS = 34_200_000
 """The first quote of each contract is at the open, one of 1.00 by 1.10; each minute both rise by a cent."""
 
@@ -51,7 +59,7 @@ class SmallChain:
         ]
         return [each for each in every if kind != "trade" or each.right == "call"]
 
-    def dates(self, root: str, expiration: date, kind: Kind) -> Sequence[date]:  # noqa: ARG002
+    def dates(self, root: str, expiration: date, kind: Kind) -> Sequence[date]:
         return [DAY, date(2024, 1, 4)] if expiration in (NEAR, FAR) and root == "TEST" else []
 
     def trades(self, contract: OptionContract, day: date) -> Trades | None:
@@ -98,5 +106,24 @@ class SmallChain:
     def open_interest(self, contract: OptionContract, day: date) -> tuple[int, int] | None:
         return (23_400_000, 7) if contract in self.contracts("TEST", day, None) else None
 
-    def underlying(self, root: str, day: date) -> Underlying | None:  # noqa: ARG002
+    def underlying(self, root: str, day: date) -> Underlying | None:
         return Underlying(np.array([OPEN_MS]), np.array([self.spot]))
+
+
+def body(
+    kind: str,
+    query: dict[str, str],
+    source: SmallChain | None = None,
+    clock: Clock | None = None,
+    dialect: Dialect | None = None,
+) -> str:
+    """The answer of a history endpoint; one-minute intervals, synthetic chain, 2026, unless told."""
+    endpoint = OptionHistories(source or SmallChain(), clock or Clock(LATER)).endpoints[f"option/history/{kind}"]
+    request = endpoint.read({"interval": "1m", **query})
+    runs = list(endpoint.runs(request, dialect or Dialect()))
+    return b"".join(document(request.format, endpoint.columns, runs)).decode()
+
+
+def rows(kind: str, query: dict[str, str], *args: Any) -> list[dict[str, str]]:
+    """The same, its CSV read."""
+    return list(csv.DictReader(io.StringIO(body(kind, query, *args), newline="")))
