@@ -1,4 +1,4 @@
-"""`make demo`: the whole suite at work. A backtest of two tickers, and two consumer groups that read it in parallel.
+"""`make demo`: the whole suite at work. A backtest of two stocks and a chain, and two consumer groups that read it.
 
 With KEEP=1 in the environment the stack is left running.
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 
+from local.groups import CHAIN_AT, Straddle, group_a, group_b
 from local.registry import url as registry_url
 from local.stack import Stack
 from stoculus.calendar import NEW_YORK
@@ -20,14 +20,20 @@ from stoculus.cli.client import Coordinator
 from stoculus.cli.output import print_error, print_table
 from stoculus.cli.watch import report, watch
 from stoculus.errors import StoculusError
-from stoculus.reading.decoding import Decoder
-from stoculus.reading.group import read_group
 from stoculus.settings import LocalSettings
 
 SYMBOLS: Final = ["AAPL", "MSFT"]
 START: Final = "2024-01-02"
 END: Final = "2024-01-05"
-FIVE_MINUTES_US: Final = 300_000_000
+EXPIRATION: Final = "2024-01-05"
+CHAIN: Final = {
+    "asset": "option",
+    "root": "SPXW",
+    "schema": "quote",
+    "interval": "1m",
+    "expirations": [EXPIRATION],
+    "strikes": {"min": 4600, "max": 4800},
+}
 SHOWN_ROWS: Final = 5
 
 
@@ -40,56 +46,26 @@ class Addresses:
     coordinator: str
 
 
-def vwap_per_five_minutes(trades: pa.Table) -> pa.Table:
-    """Group A: columns symbol, bucket (UTC), vwap (USD), from trades of several symbols, in order of time."""
-    micros = trades["ts_event"].cast(pa.int64())
-    bucket = pc.multiply(pc.divide(micros, FIVE_MINUTES_US), FIVE_MINUTES_US).cast(pa.timestamp("us", "UTC"))
-    value = pc.multiply(trades["price"], pc.cast(trades["size"], pa.float64()))
-    table = pa.table({"symbol": trades["symbol"], "bucket": bucket, "value": value, "size": trades["size"]})
-    sums = table.group_by(["symbol", "bucket"]).aggregate([("value", "sum"), ("size", "sum")])
-    traded = sums.filter(pc.greater(sums["size_sum"], pa.scalar(0)))
-    vwap = pc.divide(traded["value_sum"], pc.cast(traded["size_sum"], pa.float64()))
-    return traded.select(["symbol", "bucket"]).append_column("vwap", vwap).sort_by("bucket")
-
-
-def group_a(at: Addresses, backtest_id: str, topics: list[str]) -> pa.Table:
-    """Read the trades as one group."""
-    batches = read_group(at.kafka, Decoder(at.registry), f"vwap-{backtest_id}", topics, until_end=True)
-    return vwap_per_five_minutes(pa.Table.from_batches(batch for _, batch in batches))
-
-
-def group_b(at: Addresses, backtest_id: str, topics: list[str]) -> dict[str, tuple[int, float | None]]:
-    """Read every topic as another group: records, and of quotes the mean spread in USD."""
-    counts = dict.fromkeys(topics, 0)
-    spreads: dict[str, tuple[float, int]] = {}
-    for topic, batch in read_group(at.kafka, Decoder(at.registry), f"spread-{backtest_id}", topics, until_end=True):
-        counts[topic] += batch.num_rows
-        if "bid" in batch.schema.names:
-            bid, ask = batch["bid"].to_numpy(), batch["ask"].to_numpy()
-            both = (bid > 0) & (ask > 0)
-            total, seen = spreads.get(topic, (0.0, 0))
-            spreads[topic] = (total + float((ask - bid)[both].sum()), seen + int(both.sum()))
-    means = {topic: total / seen for topic, (total, seen) in spreads.items() if seen}
-    return {topic: (count, means.get(topic)) for topic, count in counts.items()}
-
-
 def run(at: Addresses, console: Console, *, keep: bool) -> bool:
     """Submit, watch, read by two groups at once, compare with the receipt; whether all agrees."""
-    console.rule("A backtest: two tickers; bars, trades and quotes of four days")
+    console.rule("A backtest: two stocks and a chain of options, four days")
     data = [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("ohlcv", "trade", "quote")]
     coordinator = Coordinator(at.coordinator)
-    answer = coordinator.ask("POST", "", {"start": START, "end": END, "data": data})
+    answer = coordinator.ask("POST", "", {"start": START, "end": END, "data": [*data, CHAIN]})
     backtest_id, topics = answer["backtest_id"], answer["topics"]
     report(watch(coordinator.snapshots(backtest_id), console), console)
 
     console.rule("Two consumer groups read the same topics in parallel")
     with ThreadPoolExecutor(2) as threads:
-        vwaps = threads.submit(group_a, at, backtest_id, [topic for topic in topics if "-trade-" in topic])
-        counts = threads.submit(group_b, at, backtest_id, topics)
-        _show_vwap(vwaps.result())
+        of_a = [topic for topic in topics if "-trade-" in topic or topic.startswith("option-")]
+        calculated = threads.submit(group_a, at.kafka, at.registry, f"vwap-{backtest_id}", of_a)
+        counts = threads.submit(group_b, at.kafka, at.registry, f"spread-{backtest_id}", topics)
+        vwaps, chain = calculated.result()
+        _show_vwap(vwaps)
+        _show_chain(chain)
         receipt = coordinator.ask("GET", f"/{backtest_id}/receipt")
         agrees = _show_counts(counts.result(), receipt)
-    _say_what_next(console, backtest_id, topics[0], keep=keep)
+    _say_what_next(console, backtest_id, topics, keep=keep)
     return agrees
 
 
@@ -105,6 +81,16 @@ def _show_vwap(vwaps: pa.Table) -> None:
         rows = [*rows[:SHOWN_ROWS], ("…", *("…" for _ in SYMBOLS)), *rows[-SHOWN_ROWS:]]
     title = f"Group A: VWAP per five minutes ({len(by_time)} of them), USD"
     print_table(("New York", *(f">{symbol}" for symbol in SYMBOLS)), rows, title=title)
+
+
+def _show_chain(chain: list[Straddle]) -> None:
+    nearest = min(range(len(chain)), key=lambda n: abs(chain[n].call - chain[n].put))
+    rows = [
+        tuple(f"{dollars:,.2f}" for dollars in (each.strike, each.call, each.put, each.forward))
+        for each in chain[max(0, nearest - 3) : nearest + 4]
+    ]
+    title = f"\nGroup A: the SPXW chain of {EXPIRATION} on {CHAIN_AT:%Y-%m-%d at %H:%M}, around the money, USD"
+    print_table((">strike", ">call", ">put", ">implied forward"), rows, title=title)
 
 
 def _show_counts(counts: dict[str, tuple[int, float | None]], receipt: dict[str, Any]) -> bool:
@@ -124,14 +110,17 @@ def _show_counts(counts: dict[str, tuple[int, float | None]], receipt: dict[str,
     return all(count == written[topic] for topic, (count, _) in counts.items())
 
 
-def _say_what_next(console: Console, backtest_id: str, topic: str, *, keep: bool) -> None:
+def _say_what_next(console: Console, backtest_id: str, topics: list[str], *, keep: bool) -> None:
     console.rule("What to try next")
     start = () if keep else ("make local-up    # starts the stack again; what is written is still there",)
     lines = (
         *start,
         f".venv/bin/stoculus backtest receipt {backtest_id}",
-        f".venv/bin/stoculus consume {topic} --from {START}T10:00 --limit 5",
+        f".venv/bin/stoculus consume {topics[0]} --from {START}T10:00 --limit 5",
+        f".venv/bin/stoculus consume {topics[-1]} --from {START}T10:00 --limit 5",
         ".venv/bin/stoculus backtest submit --symbols SPY --schema quote --start 2024-01-02 --end 2024-01-05 --watch",
+        ".venv/bin/stoculus backtest submit --root SPXW --dte 0 --around-spot 10 --schema greeksfirst "
+        f"--start {START} --watch",
         "make local-down",
     )
     console.print("\n".join(lines), soft_wrap=True, highlight=False)
