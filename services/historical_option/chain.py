@@ -1,13 +1,16 @@
 """What the vendor lists of option chains, asked for when it is needed and kept for an hour."""
 
+import copy
 import threading
 from collections.abc import Callable, Hashable
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from services.kit.names import NameList
 from stoculus.errors import InvalidRequest, NoData
 from stoculus.instruments import OptionContract
+from stoculus.selection import StrikeRange, Strikes
 from theta_client.client import ThetaClient
 
 Value = TypeVar("Value")
@@ -17,7 +20,10 @@ _MOST_KEPT: Final = 256
 
 
 class Chains:
-    """The vendor's lists of options. Thread-safe; every method may raise the vendor errors."""
+    """The vendor's lists of options. Thread-safe; every method may raise the vendor errors.
+
+    Somebody waits for the answer: where the terminal is away or busy it fails within seconds, but not in `for_task`.
+    """
 
     def __init__(self, client: ThetaClient, now: Callable[[], datetime]) -> None:
         self._client = client
@@ -25,6 +31,13 @@ class Chains:
         self._roots = NameList("option root", client.option_roots, now)
         self._lock = threading.Lock()
         self._kept: dict[Hashable, tuple[datetime, Any]] = {}
+        self._aborted: threading.Event | None = None
+
+    def for_task(self, aborted: threading.Event) -> "Chains":
+        """The same lists for a task, which is as patient with the vendor as with history."""
+        patient = copy.copy(self)
+        patient._aborted = aborted
+        return patient
 
     @property
     def lists_contracts(self) -> bool:
@@ -37,17 +50,26 @@ class Chains:
 
     def expirations(self, root: str) -> list[date]:
         """All expirations of a root, ascending."""
-        return self._keep(("expirations", root), lambda: self._client.option_expirations(self._vendor(root)))
+        return self._keep(
+            ("expirations", root), lambda: self._client.option_expirations(self._vendor(root), self._aborted)
+        )
 
     def strikes(self, root: str, expiration: date) -> list[int]:
         """All strikes of an expiration in thousandths of a dollar, ascending; none where the vendor has none."""
-        ask = lambda: self._client.option_strikes(self._vendor(root), expiration)  # noqa: E731
-        return self._keep(("strikes", root, expiration), lambda: _or_none(ask))
+        vendor_root = self._vendor(root)
+        ask = partial(_or_none, lambda: self._client.option_strikes(vendor_root, expiration, self._aborted))
+        return self._keep(("strikes", root, expiration), ask)
 
     def contracts(self, root: str, day: date) -> list[OptionContract]:
-        """The contracts that were quoted on a day, in order; none where there were none."""
-        ask = lambda: self._client.option_contracts("quote", self._vendor(root), day)  # noqa: E731
-        return self._keep(("contracts", root, day), lambda: _or_none(ask))
+        """The contracts that were quoted or traded on a day, in order; none where there were none."""
+        vendor_root = self._vendor(root)
+
+        def ask() -> list[OptionContract]:
+            quoted = _or_none(lambda: self._client.option_contracts("quote", vendor_root, day, aborted=self._aborted))
+            traded = _or_none(lambda: self._client.option_contracts("trade", vendor_root, day, aborted=self._aborted))
+            return sorted({*quoted, *traded})
+
+        return self._keep(("contracts", root, day), ask)
 
     def first_day(self, root: str, expiration: date) -> date | None:
         """The first day on which the vendor has quotes or trades of an expiration; None where it has neither."""
@@ -55,8 +77,8 @@ class Chains:
 
         def ask() -> list[date]:
             days = [
-                *_or_none(lambda: self._client.option_dates("quote", vendor_root, expiration)),
-                *_or_none(lambda: self._client.option_dates("trade", vendor_root, expiration)),
+                *_or_none(lambda: self._client.option_dates("quote", vendor_root, expiration, self._aborted)),
+                *_or_none(lambda: self._client.option_dates("trade", vendor_root, expiration, self._aborted)),
             ]
             return [min(days)] if days else []
 
@@ -75,17 +97,18 @@ class Chains:
                 remedy = f"{sister} has one on that day. {remedy}"
             raise InvalidRequest(f"{root} has no expiration on {expiration}.", remedy=remedy, field=f"{field}[{n}]")
 
-    def check_strikes(self, root: str, expirations: list[date], wanted: list[int], *, field: str) -> None:
-        """Raise InvalidRequest for a strike that none of the expirations has, with the nearest ones."""
+    def check_strikes(self, root: str, expirations: list[date], wanted: Strikes, *, field: str) -> None:
+        """Raise InvalidRequest for strikes that none of the expirations has, with the nearest ones."""
         known = sorted({strike for expiration in expirations for strike in self.strikes(root, expiration)})
-        for n, strike in enumerate(wanted):
-            if known and strike not in known:
-                near = sorted(sorted(known, key=lambda other: abs(other - strike))[:2])
-                raise InvalidRequest(
-                    f"{root} has no strike {strike / 1000:g} on these expirations.",
-                    remedy=f"The nearest are {' and '.join(f'{other / 1000:g}' for other in near)}.",
-                    field=f"{field}[{n}]",
-                )
+        if not known:
+            return
+        if isinstance(wanted, StrikeRange):
+            if not any(wanted.min * 1000 <= strike <= wanted.max * 1000 for strike in known):
+                raise _no_strike(f"between {wanted.min:g} and {wanted.max:g}", wanted.min, known, root, field)
+        elif isinstance(wanted, list):
+            for n, dollars in enumerate(wanted):
+                if round(dollars * 1000) not in known:
+                    raise _no_strike(f"{dollars:g}", dollars, known, root, f"{field}[{n}]")
 
     def _sister_with(self, root: str, expiration: date) -> str | None:
         """SPX and SPXW, RUT and RUTW: the root of the same index that has the expiration."""
@@ -120,3 +143,12 @@ def _or_none(ask: Callable[[], list[Value]]) -> list[Value]:
         return ask()
     except NoData:
         return []
+
+
+def _no_strike(wanted: str, dollars: float, known: list[int], root: str, field: str) -> InvalidRequest:
+    near = sorted(sorted(known, key=lambda strike: abs(strike - dollars * 1000))[:2])
+    return InvalidRequest(
+        f"{root} has no strike {wanted} on these expirations.",
+        remedy=f"The nearest are {' and '.join(f'{strike / 1000:g}' for strike in near)}.",
+        field=field,
+    )

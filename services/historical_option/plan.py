@@ -4,10 +4,9 @@ The vendor takes one expiration a request or, for some kinds, all of them; one s
 What a selection leaves out of an answer is filtered here.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from statistics import mean
 from typing import Final, Literal
 
@@ -21,7 +20,6 @@ from stoculus.selection import AroundSpot, DaysToExpiration
 from stoculus.tasks import OptionTask, TaskPlan
 from theta_client.client import (
     WILDCARD_KINDS,
-    Cancelled,
     OptionRequest,
     ThetaClient,
     Tier,
@@ -56,8 +54,14 @@ _FIRST_DAY: Final = {
 }
 """How far the vendor's option history goes back by tier (rest.md 10.11)."""
 
-_UNLISTED_KINDS: Final[frozenset[Kind]] = frozenset({"eod", "greekseod", "openinterest"})
-"""Kinds that may have rows of contracts that nobody quoted: reports."""
+_REPORTS: Final[frozenset[Kind]] = frozenset({"eod", "greekseod", "openinterest"})
+"""Kinds that may have rows of contracts that nobody quoted or traded."""
+
+_REPORTS_AHEAD: Final = timedelta(days=7)
+"""How long before the first quote or trade of an expiration its reports are asked for."""
+
+_MOST_ASKED: Final = 5
+"""Named expirations whose first day is asked for one by one; more are looked up in the list of each day."""
 
 
 def windows_of(task: OptionTask) -> list[Window]:
@@ -71,7 +75,7 @@ def vendor_interval(schema: Schema) -> str | None:
     return schema.interval or ("tick" if schema.kind == "quote" else None)
 
 
-def requests_of(task: OptionTask, window: Window, chains: Chains, aborted: threading.Event) -> list[OptionRequest]:
+def requests_of(task: OptionTask, window: Window, chains: Chains) -> list[OptionRequest]:
     """The vendor requests of one chunk, which together ask for each wanted contract once; none where none exists."""
     schema = task.record_schema
     around = task.strikes.around_spot if isinstance(task.strikes, AroundSpot) else None
@@ -83,8 +87,6 @@ def requests_of(task: OptionTask, window: Window, chains: Chains, aborted: threa
         interval=vendor_interval(schema),
         strike_range=around,
     )
-    if aborted.is_set():
-        raise Cancelled
     if task.contracts is not None:
         return _of_named(task, whole, chains)
     expirations = _expirations(task, window.start, chains)
@@ -128,22 +130,17 @@ def _right_of(names: Iterable[str]) -> Literal["call", "put", "both"]:
 
 
 def _expirations(task: OptionTask, day: date, chains: Chains) -> list[date]:
-    """The wanted expirations that existed on a day."""
-    kind = task.record_schema.kind
-    alive = [
-        expiration
-        for expiration in chains.expirations(task.symbol)
-        if expiration >= day and task.has_expiration(expiration, day)
-    ]
-    if kind in _UNLISTED_KINDS:
+    """The wanted expirations that existed on a day, as far as the vendor's lists tell."""
+    root = task.symbol
+    alive = [one for one in chains.expirations(root) if one >= day and task.has_expiration(one, day)]
+    is_report = task.record_schema.kind in _REPORTS
+    if isinstance(task.expirations, list) and (is_report or len(alive) <= _MOST_ASKED or not chains.lists_contracts):
+        slack = _REPORTS_AHEAD if is_report else timedelta(0)
+        return [one for one in alive if (chains.first_day(root, one) or day) - slack <= day]
+    if is_report or not chains.lists_contracts:
         return alive
-    if isinstance(task.expirations, list):
-        first_days = {expiration: chains.first_day(task.symbol, expiration) for expiration in alive}
-        return [expiration for expiration in alive if (first_days[expiration] or day) <= day]
-    if not chains.lists_contracts:
-        return alive
-    listed = {contract.expiration for contract in chains.contracts(task.symbol, day)}
-    return [expiration for expiration in alive if expiration in listed]
+    listed = {contract.expiration for contract in chains.contracts(root, day)}
+    return [one for one in alive if one in listed]
 
 
 def _is_cheaper_at_once(task: OptionTask, expirations: list[date], day: date, chains: Chains) -> bool:
@@ -208,7 +205,7 @@ class OptionPlanner:
         self._check_selection(task)
         windows = windows_of(task)
         step = max(1, (len(windows) - 1) // (_SAMPLES - 1))
-        sampled = [requests_of(task, window, self._chains, threading.Event()) for window in windows[::step]]
+        sampled = [requests_of(task, window, self._chains) for window in windows[::step]]
         contracts = [self._contracts(task, window) for window in windows[::step]]
         requests = round(mean(len(some) for some in sampled) * len(windows))
         sent = round(mean(contracts) * _rows_of_contract(task) * len([day for w in windows for day in w.days]))
@@ -237,19 +234,16 @@ class OptionPlanner:
                 remedy="Name later ones, or start earlier.",
                 field="contracts" if named else "expirations",
             )
-        if not wanted and not any(
-            expiration >= task.start and any(task.has_expiration(expiration, day) for day in (task.start, task.end))
-            for expiration in chains.expirations(root)
-        ):
+        if not wanted and not any(_may_select(task, one) for one in chains.expirations(root)):
             raise InvalidRequest(
                 f"No expiration of {root} is selected from {task.start} to {task.end}.",
                 remedy="Widen the range of expirations.",
                 field="expirations",
             )
         for n, contract in enumerate(named[:_MOST_CHECKED]):
-            chains.check_strikes(root, [contract.expiration], [contract.strike_thousandths], field=f"contracts[{n}]")
-        if isinstance(task.strikes, list) and 0 < len(expirations) <= _MOST_CHECKED:
-            chains.check_strikes(root, expirations, [round(one * 1000) for one in task.strikes], field="strikes")
+            chains.check_strikes(root, [contract.expiration], [contract.strike], field=f"contracts[{n}]")
+        if 0 < len(expirations) <= _MOST_CHECKED:
+            chains.check_strikes(root, expirations, task.strikes, field="strikes")
 
     def _contracts(self, task: OptionTask, window: Window) -> int:
         """Wanted contracts on the first day of a window."""
@@ -264,19 +258,26 @@ class OptionPlanner:
         return len(_expirations(task, day, self._chains)) * _TYPICAL_STRIKES * len(task.rights)
 
 
+def _may_select(task: OptionTask, expiration: date) -> bool:
+    """Whether an expiration may be wanted on any day of the task."""
+    if isinstance(task.expirations, DaysToExpiration):
+        dte = task.expirations.dte
+        return task.start + timedelta(days=dte.min) <= expiration <= task.end + timedelta(days=dte.max)
+    return expiration >= task.start and task.has_expiration(expiration, task.start)
+
+
 def _notes(task: OptionTask, requests: list[OptionRequest]) -> list[str]:
     """How the vendor will be asked, in words."""
     if not requests:
         return ["No contract of the selection is listed on the days looked at."]
-    first, count = requests[0], len(requests)
-    unit = "chunk" if task.contracts is not None and MAPPINGS[task.record_schema.kind].endpoint == "eod" else "day"
-    if first.expiration is None:
-        how = "all expirations in one answer"
-    elif first.strike_thousandths is None:
-        how = "an expiration each, all strikes"
-    else:
-        how = "a strike each"
-    kept = "" if task.strikes == "all" and first.strike_thousandths is None else "; what is not wanted is left out here"
+    first = requests[0]
+    each = "expiration" if first.strike_thousandths is None else "strike"
+    how = "for all expirations at once" if first.expiration is None else f"one for each {each}"
     if first.strike_range is not None:
-        kept = f"; the vendor picks the {first.strike_range} strikes above and below the spot"
-    return [f"{count} request{'s' if count > 1 else ''} a {unit}: {how}{kept}."]
+        kept = f"the vendor picks {first.strike_range} strikes above and below the spot"
+    elif first.strike_thousandths is None and task.strikes != "all":
+        kept = "other strikes of the answer are left out here"
+    else:
+        kept = ""
+    per = "a day" if task.contracts is None else "a chunk"
+    return ["; ".join(filter(None, (f"Requests {per}: {len(requests)}, {how}", kept))) + "."]
