@@ -94,6 +94,15 @@ def reports_of_year(path: Path, root: str) -> ByDay[Eod]:
     return found
 
 
+def quoted_days_of_year(path: Path, root: str) -> ByDay[None]:
+    """The contracts of each day of a daily quote file."""
+    text, rows = _joined(path, root)
+    found: ByDay[None] = {}
+    for contract, line in zip(_each_row(rows), text.splitlines(), strict=True):
+        found.setdefault(day_of(line[:8].decode()), {})[contract] = None
+    return found
+
+
 def _joined(path: Path, root: str) -> tuple[bytes, dict[OptionContract, int]]:
     """All members as one text, which is read in one go, and how many rows each contract has in it."""
     texts = []

@@ -5,8 +5,8 @@ Below `<root>/{option,indexoption,indexoption-untrimmed}/usa`: `minute/<root>/<y
 file the later one wins.
 
 Nothing is made up: what no file holds is None. Bars and quotes at an interval come from the minute files, reports from
-the daily trade files, open interest from the file of the day, else of the year. Lists tell what these files hold, and
-of a day without a minute trade file what its daily bars hold. Other hour files and daily quotes answer nothing.
+the daily trade files, open interest from the file of the day, else of the year. The contracts of a day are the members
+of its minute file, else those that the daily file has on it. Hour files answer nothing but open interest.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +26,7 @@ from simulator.options.lean import (
     open_interest_of_day,
     open_interest_of_year,
     quote_bar_chain,
+    quoted_days_of_year,
     reports_of_year,
     trade_bar_chain,
 )
@@ -37,12 +38,18 @@ T = TypeVar("T", bound=Ticks)
 V = TypeVar("V")
 
 _TREES: Final = ("option", "indexoption", "indexoption-untrimmed")
-# What a file of a year answers; the hour file has the truer report time.
+# What a file of a year answers, and how it is read; hour files have the truer time of open interest, so they win.
 _YEARLY: Final[tuple[tuple[str, What], ...]] = (
     ("daily", "trade"),
+    ("daily", "quote"),
     ("daily", "openinterest"),
     ("hour", "openinterest"),
 )
+_READ_YEAR: Final[dict[What, Callable[[Path, str], ByDay[Any]]]] = {
+    "trade": reports_of_year,
+    "quote": quoted_days_of_year,
+    "openinterest": open_interest_of_year,
+}
 _CACHE_BYTES = 512 * 1024 * 1024
 
 
@@ -78,9 +85,8 @@ class OptionRecordings:
 
     def dates(self, root: str, expiration: date, kind: Kind) -> Sequence[date]:
         days = {day for name, day, what in self._days if (name, what) == (root, kind)}
-        if kind == "trade":
-            years = [year for name, year, what in self._years if (name, what) == (root, kind)]
-            days.update(*(self._year(reports_of_year, root, year, kind) for year in years))
+        years = [year for name, year, what in self._years if (name, what) == (root, kind)]
+        days.update(*(self._year(root, year, kind) for year in years))
         return [day for day in sorted(days) if any(c.expiration == expiration for c in self._listed(root, day, kind))]
 
     def trades(self, contract: OptionContract, day: date) -> Trades | None:  # noqa: ARG002 -- no file has ticks
@@ -118,28 +124,27 @@ class OptionRecordings:
 
     def _listed(self, root: str, day: date, what: What) -> Sequence[OptionContract]:
         path = self._days.get((root, day, what))
-        if path is not None:
-            return self._once(contracts_of, path, root)
-        if what == "quote":
-            return []
-        return list(self._reports(root, day) if what == "trade" else self._open_interest(root, day))
+        return list(self._of_year(root, day, what)) if path is None else self._once(contracts_of, path, root)
 
     def _all_contracts(self, root: str) -> set[OptionContract]:
         files = chain(self._days.items(), self._years.items())
         return {contract for key, path in files if key[0] == root for contract in self._once(contracts_of, path, root)}
 
     def _reports(self, root: str, day: date) -> dict[OptionContract, Eod]:
-        return self._year(reports_of_year, root, day.year, "trade").get(day, {})
+        return self._of_year(root, day, "trade")
 
     def _open_interest(self, root: str, day: date) -> dict[OptionContract, tuple[int, int]]:
         path = self._days.get((root, day, "openinterest"))
-        if path is not None:
-            return self._once(open_interest_of_day, path, root)
-        return self._year(open_interest_of_year, root, day.year, "openinterest").get(day, {})
+        if path is None:
+            return self._of_year(root, day, "openinterest")
+        return self._once(open_interest_of_day, path, root)
 
-    def _year(self, parse: Callable[[Path, str], ByDay[V]], root: str, year: int, what: What) -> ByDay[V]:
+    def _of_year(self, root: str, day: date, what: What) -> dict[OptionContract, Any]:
+        return self._year(root, day.year, what).get(day, {})
+
+    def _year(self, root: str, year: int, what: What) -> ByDay[Any]:
         path = self._years.get((root, year, what))
-        return {} if path is None else self._once(parse, path, root)
+        return {} if path is None else self._once(_READ_YEAR[what], path, root)
 
     def _once(self, parse: Callable[[Path, str], V], path: Path, root: str) -> V:
         """What a small file holds; read when it is first asked for."""

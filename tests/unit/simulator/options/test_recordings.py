@@ -192,7 +192,7 @@ def test_after_the_split_trades_have_new_strikes_and_open_interest_the_old_ones(
 
     assert (min(traded), max(traded)) == (28.57, 150.0)
     assert (min(open_strikes), max(open_strikes)) == (195.0, 1050.0)
-    assert traded | open_strikes == {contract.strike for contract in every}
+    assert traded.isdisjoint(open_strikes)
     new = OptionContract.parse("AAPL140613C00093570")
     old = OptionContract.parse("AAPL140613C00655000")
     assert source.bars(new, AFTER_SPLIT, WHOLE_DAY)
@@ -244,7 +244,8 @@ def test_lists_come_from_the_files(source: OptionRecordings) -> None:
     assert len(source.dates("AAPL", date(2016, 1, 15), "trade")) == 252
     assert source.expirations("MSFT") == []
     assert source.strikes("SPX", date(2021, 1, 16)) == []
-    assert source.dates("AAPL", date(2014, 6, 13), "quote") == []
+    assert list(source.dates("AAPL", date(2014, 6, 13), "quote")) == [BEFORE_SPLIT, AFTER_SPLIT]
+    assert source.dates("SPX", date(2021, 1, 16), "quote") == []
     assert source.contracts("AAPL", date(2014, 6, 7), None) == []
 
 
@@ -256,6 +257,29 @@ def test_each_expiration_and_strike_of_a_day_is_listed(recordings: Path, source:
         strikes = source.strikes("GOOG", expiration)
         assert len(strikes) == len(set(strikes))
         assert {c.strike_thousandths for c in rows if c.expiration == expiration} <= set(strikes)
+
+
+@pytest.mark.parametrize(("day", "count"), [(BEFORE_SPLIT, 2_352), (AFTER_SPLIT, 2_180)])
+def test_a_day_without_minute_quotes_lists_the_contracts_of_its_daily_quotes(
+    recordings: Path, source: OptionRecordings, day: date, count: int
+) -> None:
+    rows = rows_of(recordings / "option/usa/daily/aapl_2014_quote_american.zip", "AAPL")
+    quoted = source.contracts("AAPL", day, "quote")
+
+    assert len(quoted) == count
+    assert set(quoted) == {c for c, lines in rows.items() if any(line[0] == f"{day:%Y%m%d} 00:00" for line in lines)}
+    assert set(source.contracts("AAPL", day, "trade")) < set(quoted)
+
+
+def test_open_interest_of_an_hour_file_keeps_its_time(recordings: Path, source: OptionRecordings) -> None:
+    rows = rows_of(recordings / "indexoption/usa/hour/nqx_2021_openinterest_european.zip", "NQX")
+
+    assert sum(map(len, rows.values())) == 107
+    for contract, lines in rows.items():
+        for text, held in lines:
+            day, at_ms = date.fromisoformat(text[:8]), int(text[9:11]) * 60 * MINUTE_MS
+            assert source.open_interest(contract, day) == (at_ms, int(held))
+            assert contract in source.contracts("NQX", day, None)
 
 
 def test_what_no_file_holds_is_none(source: OptionRecordings) -> None:
