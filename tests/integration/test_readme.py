@@ -67,11 +67,14 @@ def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
     start, submit, kcat, read, find = session()
 
     assert "coordinator is ready" in shell.paste(start)
-    assert "Backtest 42 completed: 78,320 records in 3 topics." in shell.paste(submit)
+    assert "Backtest 42 completed: 211,348 records in 4 topics." in shell.paste(submit)
     if shutil.which("kcat"):
-        assert shell.paste(kcat).splitlines()[0] == "AAPL 1704205800000 0"
+        stock, _, _, option, _, _ = shell.paste(kcat).splitlines()
+        assert stock == "AAPL 1704205800000 0"
+        assert re.fullmatch(r"SPXW  240105[CP]0\d{7} 1704205800000 0", option)
     assert len(shell.paste(read).splitlines()) == 3
     found = shell.paste(find)
     assert "2024-01-03 10:00" in found
+    assert "SPXW  240105C04600000  2024-01-05 10:00:00.000  SPXW  2024-01-05" in found
     assert "Receipt of backtest 42" in found
     assert found.count('"ts_event":"2024-01-04T14:3') == 3
