@@ -74,3 +74,32 @@ def test_what_no_file_holds_is_472(recorded_terminal: httpx2.Client) -> None:
 
 def test_the_symbols_are_those_of_the_files(recorded_terminal: httpx2.Client) -> None:
     assert len(lines(recorded_terminal.get("/v3/stock/list/symbols"))) == 10
+
+
+@pytest.mark.parametrize(("root", "day"), [("GOOG", "20151224"), ("SPXW", "20210106")])
+def test_each_listed_option_has_its_grid_of_quotes(recorded_terminal: httpx2.Client, root: str, day: str) -> None:
+    listed = lines(recorded_terminal.get("/v3/option/list/contracts/quote", params={"symbol": root, "date": day}))
+    query = {"symbol": root, "expiration": "*", "date": day, "interval": "1m", "end_time": "16:15"}
+
+    rows = lines(recorded_terminal.get("/v3/option/history/quote", params=query))
+
+    contracts = [row.rsplit(",", 9)[0] for row in rows[::406]]
+    assert len(rows) == 406 * len(listed)
+    assert sorted(contracts) == sorted(listed)
+
+
+def test_strikes_change_with_the_split_and_open_interest_a_day_later(recorded_terminal: httpx2.Client) -> None:
+    def strikes(path: str, day: str) -> list[float]:
+        query = {"symbol": "AAPL", "expiration": "*", "date": day}
+        return [float(row.split(",")[2]) for row in lines(recorded_terminal.get(f"/v3/option/{path}", params=query))]
+
+    assert max(strikes("list/contracts/trade", "20140606")) > 900
+    assert max(strikes("history/open_interest", "20140609")) > 900
+    assert max(strikes("list/contracts/trade", "20140609")) < 250
+
+
+@pytest.mark.parametrize("kind", ["trade", "trade_quote", "greeks/all", "trade_greeks/all"])
+def test_option_recordings_have_no_ticks_and_no_greeks(recorded_terminal: httpx2.Client, kind: str) -> None:
+    query = {"symbol": "AAPL", "expiration": "20140613", "date": "20140606", "interval": "1m"}
+
+    assert recorded_terminal.get(f"/v3/option/history/{kind}", params=query).status_code == 472

@@ -107,9 +107,10 @@ def test_quotes_are_the_recorded_ones(theta_recorded: Path) -> None:
 def test_reports_are_the_recorded_ones(theta_recorded: Path) -> None:
     query, found, contract = answer(theta_recorded, "eod")
     for row in found["response"][0]["data"]:
-        quote: Any = tuple(units(row, name) for name in QUOTE.split())
-        numbers: Any = [ms_of(row["created"]), ms_of(row["last_trade"]), *(units(row, name) for name in DAY.split())]
-        report = Eod(*numbers, quote)
+        quote = tuple(units(row, name) for name in QUOTE.split())
+        times = [ms_of(row["created"]), ms_of(row["last_trade"])]
+        values: list[Any] = [*times, *(units(row, name) for name in DAY.split()), quote]
+        report = Eod(*values)
         day = row["created"][:10]
 
         ours = json.loads(
