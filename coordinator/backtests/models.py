@@ -112,7 +112,7 @@ class Planned:
         name = re.split(r"[.\[]", path)[0]
         if name in _OF_ALL:
             return name
-        if (named := _CONTRACT.fullmatch(path)) and int(named[1]) < len(self.part.places):
+        if (named := _CONTRACT.match(path)) and int(named[1]) < len(self.part.places):
             return f"{self.selection}.contracts[{self.part.places[int(named[1])]}]"
         if name in _OF_SELECTION:
             # A task has its days and strikes in order: their places in the request are others.

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WrapValidator, field_validato
 from stoculus.errors import InvalidRequest
 from stoculus.instruments import OptionContract, Stock, parse_root
 from stoculus.located import Located
-from stoculus.records.catalog import INTERVAL_US, RECORDS, Asset, parse_schema
+from stoculus.records.catalog import INTERVAL_US, RECORDS, parse_schema
 from stoculus.selection import ChainSelection, refuse_unknown
 
 MAX_TOPICS: Final = 1000
@@ -102,13 +102,15 @@ class OptionSelection(ChainSelection):
         if self.contracts is None:
             yield Part("root", chosen | {"root": self.root})
             return
-        places: dict[str, list[int]] = {}
+        places: dict[str, dict[OptionContract, int]] = {}
         for n, osi in enumerate(self.contracts):
-            places.setdefault(OptionContract.parse(osi).root, []).append(n)
-        for root, at in places.items():
-            contracts = [self.contracts[n] for n in at]
-            where = "root" if self.root else f"contracts[{at[0]}]"
-            yield Part(where, chosen | {"root": root, "contracts": contracts}, places=tuple(at))
+            contract = OptionContract.parse(osi)
+            places.setdefault(contract.root, {}).setdefault(contract, n)
+        for root, place_of in places.items():
+            own = sorted(place_of)
+            where = "root" if self.root else f"contracts[{min(place_of.values())}]"
+            one = chosen | {"root": root, "contracts": [contract.osi for contract in own]}
+            yield Part(where, one, tuple(place_of[contract] for contract in own))
 
     def canonical(self) -> dict[str, Any]:
         """As JSON, in the one form that equal selections share: contracts need no root beside them."""
@@ -121,7 +123,7 @@ def _json(selection: BaseModel, exclude: Collection[str] = ()) -> dict[str, Any]
     return selection.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(exclude))
 
 
-_MODELS: Final[dict[Asset, type[StockSelection | OptionSelection]]] = {
+_MODELS: Final[dict[str, type[StockSelection | OptionSelection]]] = {
     "stock": StockSelection,
     "option": OptionSelection,
 }
@@ -134,10 +136,10 @@ def _by_asset(value: Any, _: Any) -> Any:
     if not isinstance(value, dict):
         raise InvalidRequest("A selection is a JSON object.", remedy='Such as {"asset": "stock", …}.')
     asset = value.get("asset")
-    if asset not in _MODELS:
+    model = _MODELS.get(asset) if isinstance(asset, str) else None
+    if model is None:
         told = f"{str(asset)[:40]!r} is not an asset." if "asset" in value else "It is not said which asset."
         raise InvalidRequest(told, remedy=f"Use one of {', '.join(_MODELS)}.", field="asset")
-    model = _MODELS[asset]
     refuse_unknown(value, model, f"{'an' if asset == 'option' else 'a'} {asset} selection")
     return model.model_validate(value)
 

@@ -1,6 +1,7 @@
 """Days that a backtest cannot have."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from stoculus.errors import InvalidRequest
 NOW = datetime(2024, 1, 10, 12, tzinfo=NEW_YORK)
 
 
-def request(start: str, end: str) -> Submission:
-    data = [{"asset": "stock", "symbols": ["AAPL"], "schema": "ohlcv"}]
+def request(start: str, end: str, **options: Any) -> Submission:
+    data: list[dict[str, Any]] = [{"asset": "stock", "symbols": ["AAPL"], "schema": "ohlcv"}]
+    if options:
+        data.append({"asset": "option", "schema": "eod"} | options)
     return Submission.model_validate({"start": start, "end": end, "data": data})
 
 
@@ -51,3 +54,24 @@ def test_yesterday_is_settled_at_a_quarter_to_two() -> None:
 
 def test_today_may_end_a_range_when_the_market_is_closed_today() -> None:
     check_days(request("2024-01-05", "2024-01-06"), datetime(2024, 1, 6, 12, tzinfo=NEW_YORK))
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"root": "SPXW", "expirations": ["2023-12-29", "2024-01-05"]}, "data[1].expirations"),
+        ({"root": "SPXW", "expirations": {"min": "2023-12-29", "max": "2024-01-05"}}, "data[1].expirations"),
+        ({"contracts": ["SPXW  240105C04700000"]}, "data[1].contracts"),
+    ],
+)
+def test_what_expired_before_the_first_trading_day_is_refused(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest, match="expired by 2024-01-05") as refused:
+        check_days(request("2024-01-06", "2024-01-09", **options), NOW)
+
+    assert refused.value.field == field
+    check_days(request("2024-01-05", "2024-01-09", **options), NOW)
+
+
+@pytest.mark.parametrize("expirations", ["all", {"dte": {"max": 0}}, {"min": "2020-01-03", "max": "2024-01-12"}])
+def test_what_may_still_be_traded_is_for_the_vendor_to_tell(expirations: Any) -> None:
+    check_days(request("2024-01-06", "2024-01-09", root="SPXW", expirations=expirations), NOW)
