@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast
 from services.kit.names import NameList
 from stoculus.errors import InvalidRequest, NoData
 from stoculus.instruments import OptionContract
-from stoculus.selection import StrikeRange, Strikes
+from stoculus.selection import StrikeRange
 from theta_client.client import ThetaClient
 
 Value = TypeVar("Value")
@@ -97,18 +97,17 @@ class Chains:
                 remedy = f"{sister} has one on that day. {remedy}"
             raise InvalidRequest(f"{root} has no expiration on {expiration}.", remedy=remedy, field=f"{field}[{n}]")
 
-    def check_strikes(self, root: str, expirations: list[date], wanted: Strikes, *, field: str) -> None:
-        """Raise InvalidRequest for strikes that none of the expirations has, with the nearest ones."""
+    def check_strikes(self, root: str, expirations: list[date], wanted: StrikeRange, *, field: str) -> None:
+        """Raise InvalidRequest where none of the expirations has a strike of the range, with the nearest ones."""
         known = sorted({strike for expiration in expirations for strike in self.strikes(root, expiration)})
-        if not known:
-            return
-        if isinstance(wanted, StrikeRange):
-            if not any(wanted.min * 1000 <= strike <= wanted.max * 1000 for strike in known):
-                raise _no_strike(f"between {wanted.min:g} and {wanted.max:g}", wanted.min, known, root, field)
-        elif isinstance(wanted, list):
-            for n, dollars in enumerate(wanted):
-                if round(dollars * 1000) not in known:
-                    raise _no_strike(f"{dollars:g}", dollars, known, root, f"{field}[{n}]")
+        if known and not any(wanted.min * 1000 <= strike <= wanted.max * 1000 for strike in known):
+            near = sorted(sorted(known, key=lambda strike: abs(strike - wanted.min * 1000))[:2])
+            missing = f"{wanted.min:g}" if wanted.min == wanted.max else f"from {wanted.min:g} to {wanted.max:g}"
+            raise InvalidRequest(
+                f"{root} has no strike {missing} on these expirations.",
+                remedy=f"The nearest are {' and '.join(f'{strike / 1000:g}' for strike in near)}.",
+                field=field,
+            )
 
     def _sister_with(self, root: str, expiration: date) -> str | None:
         """SPX and SPXW, RUT and RUTW: the root of the same index that has the expiration."""
@@ -143,12 +142,3 @@ def _or_none(ask: Callable[[], list[Value]]) -> list[Value]:
         return ask()
     except NoData:
         return []
-
-
-def _no_strike(wanted: str, dollars: float, known: list[int], root: str, field: str) -> InvalidRequest:
-    near = sorted(sorted(known, key=lambda strike: abs(strike - dollars * 1000))[:2])
-    return InvalidRequest(
-        f"{root} has no strike {wanted} on these expirations.",
-        remedy=f"The nearest are {' and '.join(f'{strike / 1000:g}' for strike in near)}.",
-        field=field,
-    )

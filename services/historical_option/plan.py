@@ -16,7 +16,7 @@ from services.kit.planning import ROWS_A_SECOND, SECONDS_A_REQUEST, check_days, 
 from stoculus.errors import InvalidRequest
 from stoculus.instruments import OptionContract
 from stoculus.records.catalog import INTERVAL_US, Kind, Schema
-from stoculus.selection import AroundSpot, DaysToExpiration
+from stoculus.selection import AroundSpot, DaysToExpiration, StrikeRange
 from stoculus.tasks import OptionTask, TaskPlan
 from theta_client.client import (
     WILDCARD_KINDS,
@@ -241,9 +241,15 @@ class OptionPlanner:
                 field="expirations",
             )
         for n, contract in enumerate(named[:_MOST_CHECKED]):
-            chains.check_strikes(root, [contract.expiration], [contract.strike], field=f"contracts[{n}]")
+            self._check_strike(contract.strike, [contract.expiration], root, f"contracts[{n}]")
         if 0 < len(expirations) <= _MOST_CHECKED:
-            chains.check_strikes(root, expirations, task.strikes, field="strikes")
+            if isinstance(task.strikes, StrikeRange):
+                chains.check_strikes(root, expirations, task.strikes, field="strikes")
+            for n, strike in enumerate(task.strikes if isinstance(task.strikes, list) else ()):
+                self._check_strike(strike, expirations, root, f"strikes[{n}]")
+
+    def _check_strike(self, strike: float, expirations: list[date], root: str, field: str) -> None:
+        self._chains.check_strikes(root, expirations, StrikeRange(min=strike, max=strike), field=field)
 
     def _contracts(self, task: OptionTask, window: Window) -> int:
         """Wanted contracts on the first day of a window."""
