@@ -2,7 +2,6 @@
 
 import io
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from local.probe import http_ok
 from local.processes import Program, Supervisor
 from simulator.testing import running_simulator
 from stoculus.cli.main import main
+from tests.conftest import free_ports
 
 
 class Broker(Protocol):
@@ -57,23 +57,27 @@ def stoculus(
 
 @pytest.fixture(scope="session")
 def coordinator_url(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A coordinator with a historical-stock service and a simulator."""
+    """A coordinator with both historical services and a simulator."""
     var = tmp_path_factory.mktemp("suite")
     supervisor = Supervisor(var)
-    service_port, port = _free_port(), _free_port()
+    stock_port, option_port, port = free_ports(3)
     with running_simulator() as theta_url:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")} | {
             "STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap,
             "STOCULUS_REGISTRY_URL": registry.url,
             "STOCULUS_THETA_URL": theta_url,
             "STOCULUS_THETA_TIER": "pro",
-            "STOCULUS_HISTORICAL_STOCK_PORT": str(service_port),
-            "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{service_port}",
+            "STOCULUS_HISTORICAL_STOCK_PORT": str(stock_port),
+            "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{stock_port}",
+            "STOCULUS_HISTORICAL_OPTION_PORT": str(option_port),
+            "STOCULUS_HISTORICAL_OPTION_URL": f"http://127.0.0.1:{option_port}",
+            "STOCULUS_SPILL_DIR": str(var / "spill"),
             "STOCULUS_COORDINATOR_PORT": str(port),
             "STOCULUS_STORE_URL": f"sqlite:///{var / 'store.sqlite'}",
         }
         programs = [
-            _python("service", "services.historical_stock", service_port, environment),
+            _python("stock", "services.historical_stock", stock_port, environment),
+            _python("option", "services.historical_option", option_port, environment),
             _python("coordinator", "coordinator", port, environment),
         ]
         try:
@@ -83,12 +87,6 @@ def coordinator_url(broker: Broker, registry: Registry, tmp_path_factory: pytest
         finally:
             for program in reversed(programs):
                 supervisor.stop(program.name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _python(name: str, module: str, port: int, environment: dict[str, str]) -> Program:

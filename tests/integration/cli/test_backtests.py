@@ -64,6 +64,60 @@ def test_an_estimate_stores_nothing(stoculus: Run) -> None:
     assert "estimate" not in stoculus("backtest", "list")[1]
 
 
+def test_a_chain_goes_beside_a_stock(stoculus: Run) -> None:
+    chain = ("--root", "SPXW", "--expirations", "2024-01-05", "--strikes", "4700:4710", "--right", "put")
+    window = ("--schema", "quote", "--interval", "1h", "--start", "2024-01-04", "--end", "2024-01-05", "--id", "both")
+
+    code, out, _ = stoculus("backtest", "submit", "--symbols", "AAPL", *chain, *window, "--wait")
+    assert (code, out.startswith("Backtest both completed: ")) == (0, True)
+
+    (_, receipt) = json.loads(stoculus("backtest", "receipt", "both", "--json")[1])["receipts"]
+    topic = "option-spxw-quote1h-historical-both"
+    assert (receipt["task_id"], receipt["records"] + receipt["empty_bars"]) == (topic, 42)
+    first, *_ = stoculus("consume", topic, "--from", "2024-01-05T10:00", "--limit", "3")[1].splitlines()[1:]
+    assert first.startswith("SPXW  240105P04700000  2024-01-05 10:30:00.000  SPXW  2024-01-05      4700  PUT ")
+
+
+def test_contracts_are_named_one_by_one(stoculus: Run) -> None:
+    contracts = ("--contract", "SPXW240105C04700000", "--contract", "AAPL  240105P00370000")
+
+    code, out, _ = stoculus(
+        "backtest", "submit", *contracts, "--schema", "eod", "--start", "2024-01-02", "--id", "named", "--wait"
+    )
+
+    assert (code, out) == (0, "Backtest named completed: 2 records in 2 topics.\n")
+    lines = stoculus("consume", "option-aapl-eod-historical-named", "--output", "json")[1].splitlines()
+    assert [json.loads(line)["symbol"] for line in lines] == ["AAPL  240105P00370000"]
+
+
+def test_an_estimate_says_how_the_vendor_will_be_asked(stoculus: Run) -> None:
+    chain = ("--root", "SPXW", "--expirations", "all", "--schema", "trade", "--start", "2024-01-02")
+
+    code, out, _ = stoculus("backtest", "estimate", *chain)
+
+    assert code == 0
+    assert "option-spxw-trade-historical-estimate: Requests a day: 1, for all expirations at once." in out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("chain", "field", "told"),
+    [
+        (("--root", "SPXV", "--dte", "0"), "data[0].root", "SPXW"),
+        (("--root", "SPXW", "--expirations", "2024-01-06"), "data[0].expirations", "2024-01-05"),
+        (("--root", "SPXW", "--expirations", "2024-01-05", "--strikes", "4701"), "data[0].strikes", "4700 and 4705"),
+        (("--contract", "SPXW  240105C04701000"), "data[0].contracts[0]", "4700 and 4705"),
+    ],
+)
+def test_what_the_vendor_does_not_list_is_refused_with_what_is_near(
+    stoculus: Run, chain: tuple[str, ...], field: str, told: str
+) -> None:
+    code, _, err = stoculus("backtest", "submit", *chain, "--start", "2024-01-02")
+
+    assert code == 1
+    assert f"where: {field}" in err
+    assert told in err
+
+
 def test_a_refusal_names_field_and_remedy(stoculus: Run) -> None:
     code, out, err = stoculus("backtest", "submit", "--symbols", "AAPL,NOSUCH1", "--start", "2024-01-02")
 
