@@ -40,15 +40,16 @@ def body(file: str | None, options: Options) -> Any:
     data: list[dict[str, Any]] = []
     if options.symbols:
         data.append({"asset": "stock", "symbols": options.symbols.split(",")} | kind)
-    data += [{"asset": "option"} | chain | kind for chain in _chains(options)]
+    if (contracts := _contracts(options)) is not None:
+        data.append({"asset": "option"} | contracts | kind)
     if not data or not options.start:
         raise typer.BadParameter("Give a file, or --start with --symbols, --root or --contract.")
     window = {"start": options.start, "end": options.end or options.start, "session": options.session}
     return _given({"backtest_id": options.backtest_id} | window) | {"data": data}
 
 
-def _chains(options: Options) -> list[dict[str, Any]]:
-    """The option selections: one of a root, or one a root of the contracts that are named."""
+def _contracts(options: Options) -> dict[str, Any] | None:
+    """The option selection, if there is one: of a chain, or contracts that are named."""
     narrowing = {
         "--root": options.root,
         "--expirations": options.expirations,
@@ -61,17 +62,17 @@ def _chains(options: Options) -> list[dict[str, Any]]:
     if options.contract:
         if named:
             raise _bad(named[0], "--contract says it all: leave this out.")
-        return _by_root(options.contract)
+        return _checked({"contracts": options.contract}, {"contracts": "--contract"})
     if options.root is None:
         if named:
             raise _bad(named[0], "Name the --root whose contracts it selects.")
-        return []
+        return None
     for flag, other in (("--dte", "--expirations"), ("--around-spot", "--strikes")):
         if flag in named and other in named:
             raise _bad(flag, f"Give it or {other}, not both.")
     if options.expirations is None and options.dte is None:
         raise _bad("--root", "Say which expirations: --expirations 2024-01-05, --expirations all, --dte 0:7.")
-    return [_chain(options, options.root)]
+    return _chain(options, options.root)
 
 
 def _chain(options: Options, root: str) -> dict[str, Any]:
@@ -93,16 +94,6 @@ def _chain(options: Options, root: str) -> dict[str, Any]:
         return {"root": parse_root(root)} | chain
     except InvalidRequest as error:
         raise _bad("--root", f"{error.message} {error.remedy}") from error
-
-
-def _by_root(contracts: list[str]) -> list[dict[str, Any]]:
-    from stoculus.instruments import OptionContract
-
-    symbols = _checked({"contracts": contracts}, {"contracts": "--contract"})["contracts"]
-    roots: dict[str, list[str]] = {}
-    for osi in symbols:
-        roots.setdefault(OptionContract.parse(osi).root, []).append(osi)
-    return [{"root": root, "contracts": named} for root, named in roots.items()]
 
 
 def _span(text: str | None, kind: type[str] | type[float]) -> Any:

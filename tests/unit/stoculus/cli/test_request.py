@@ -55,13 +55,10 @@ def test_lists_ranges_and_all_are_told_apart(given: dict[str, Any], selected: di
     assert chain(**given) == {"expirations": {"dte": {"min": 0, "max": 0}}} | selected
 
 
-def test_contracts_make_a_selection_of_each_root() -> None:
-    data = body(None, options(contract=[FIVE_CALL, "AAPL240119P00185000", "SPXW240105C04600000"]))["data"]
+def test_contracts_are_named_in_full() -> None:
+    data = body(None, options(contract=[FIVE_CALL, "AAPL240119P00185000"]))["data"]
 
-    assert [(each["root"], each["contracts"]) for each in data] == [
-        ("SPXW", [FIVE_CALL, "SPXW  240105C04600000"]),
-        ("AAPL", ["AAPL  240119P00185000"]),
-    ]
+    assert data == [{"asset": "option", "contracts": [FIVE_CALL, "AAPL  240119P00185000"], "schema": "ohlcv"}]
 
 
 @pytest.mark.parametrize(
