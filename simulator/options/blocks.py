@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from simulator.cells import UNITS_PER_DOLLAR, Cell, Text, four_decimals
-from simulator.formats import BLOCK_ROWS, Block
+from simulator.formats import Block
 from simulator.market import Ints
 from simulator.options.greeks import greeks, implied_vol, midpoint
 from simulator.options.parameters import Model, OptionHistory
@@ -21,13 +21,13 @@ _UNSOLVED: Final = 100.0
 _CUTS: Final = 3
 
 
-def batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Runs of pieces with at most BLOCK_ROWS rows; a longer piece comes in parts."""
+def batches(pieces: Iterable[Piece], most_rows: int) -> Iterator[list[Piece]]:
+    """Runs of pieces with at most so many rows; a longer piece comes in parts."""
     batch: list[Piece] = []
     rows = 0
     for piece in pieces:
-        for part in piece.parts(BLOCK_ROWS):
-            if batch and rows + len(part) > BLOCK_ROWS:
+        for part in piece.parts(most_rows):
+            if batch and rows + len(part) > most_rows:
                 yield batch
                 batch, rows = [], 0
             batch.append(part)

@@ -100,7 +100,7 @@ def option_history(kind: str, query: Query) -> OptionHistory:
     start, end = days(query, eod=table.reports)
     if asked.expiration is None and start != end:
         raise Refusal(400, "expiration=* is available only for single-day requests")
-    if table.reports or kind == "open_interest":
+    if table.daily:
         return OptionHistory(kind, asked, start, end, form, model=model(query))
     interval = interval_ms(query, start, end, ticks=kind != "ohlc") if table.at_interval else 0
     exclusive = flag(query, "exclusive", default=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from simulator.cells import Cell
-from simulator.formats import Columns
+from simulator.formats import BLOCK_ROWS, Columns
 from simulator.tables import DAY, EOD, QUOTE, bar, quote, trade
 
 Family = Literal["eod", "ohlc", "quote", "trade", "trade_quote", "open_interest", "greeks", "trade_greeks"]
@@ -32,13 +32,25 @@ _TWO_SIDES: Final[Columns] = (("timestamp", Cell.TIME), ("bid", Cell.TRADE_PRICE
 
 @dataclass(frozen=True, slots=True)
 class OptionTable:
-    """An endpoint below `option/history/`: its columns behind the contract's, and the arguments that it takes."""
+    """An endpoint below `option/history/`: its columns behind the contract's, and the arguments that it takes.
+
+    `daily`: one row a contract and day. `reports`: after the end of the day, so `date` is none of the arguments.
+    """
 
     family: Family
     columns: Columns
     any_expiration: bool
     at_interval: bool = False
     reports: bool = False
+
+    @property
+    def daily(self) -> bool:
+        return self.reports or self.family == "open_interest"
+
+    @property
+    def block_rows(self) -> int:
+        """Greeks are many columns, and take as many again while they are computed."""
+        return BLOCK_ROWS // 4 if self.greeks else BLOCK_ROWS
 
     @property
     def greeks(self) -> tuple[str, ...]:
