@@ -27,6 +27,7 @@ _CHEAP: Final = 3.0
 _NATIONAL_BBO: Final = 50
 _LOAD_QUOTES: Final = 420
 _ALWAYS_TRADED: Final = 0.03
+_NOT_HELD: Final = 0.14  # of a recorded chain
 
 # Drawn from by one random byte a row; conditions as often as in a recorded day.
 _EXCHANGES = np.repeat(
@@ -56,26 +57,30 @@ def at_the_money(root: Root, day: date) -> float:
 
 
 def volatility(at_the_money: float, spot: Floats, strike: float, years: Floats) -> Floats:
-    """A smile over the distance from spot in root of years: low strikes are dear."""
-    far = np.clip(np.log(strike / spot) / np.sqrt(years + 0.02), -1.6, 1.6)
-    smile: Floats = at_the_money * (1 - 0.4 * far + 0.6 * far * far)
+    """A smile over the distance from spot, in deviations: low strikes are dear, but leave no riskless gain."""
+    far = np.clip(np.log(strike / spot) / (at_the_money * np.sqrt(years + 0.02)), -5, 5)
+    smile: Floats = at_the_money * (1 - 0.08 * far + 0.018 * far * far)
     return smile
 
 
 def traded(root: Root, contract: OptionContract, day: date) -> Traded:
     """More near the money and near expiry."""
-    random = seeded(contract.osi, day, "traded")
+    trade_share, held_share, zero_share = _shares(f"{contract.osi}/{day}")
     years = max((contract.expiration - day).days, 0.3) / 365
-    level = root.level(day)
-    far = math.log(contract.strike / level) / (at_the_money(root, day) * math.sqrt(years))
-    near = math.exp(-far * far / 4)
-    haste = min(1.0, 0.25 + 2 / (1 + 365 * years))
-    trades = int(random.poisson(12 * root.activity * near * haste))
-    if abs(contract.strike / level - 1) < _ALWAYS_TRADED:  # so that each expiration has trades on each day
+    distance = math.log(contract.strike / root.level(day))
+    near = math.exp(-((distance / at_the_money(root, day)) ** 2) / (4 * years))
+    busy = root.activity * near * min(1.0, 0.25 + 2 / (1 + 365 * years))
+    trades = int(-12 * busy * math.log(trade_share))
+    if abs(distance) < _ALWAYS_TRADED:  # so that each expiration has trades on each day
         trades = max(trades, 1)
-    held = int(900 * root.activity * (0.15 + near) * random.standard_exponential()) if random.random() > 0.14 else 0
-    quotes = _LOAD_QUOTES if root.name == LOAD_ROOT else 100 + int(150 * root.activity * near * haste)
-    return Traded(quotes, trades, held)
+    held = 0 if zero_share < _NOT_HELD else int(-900 * root.activity * (0.15 + near) * math.log(held_share))
+    return Traded(_LOAD_QUOTES if root.name == LOAD_ROOT else 100 + int(150 * busy), trades, held)
+
+
+def _shares(text: str) -> list[float]:
+    """Three even draws from ]0, 1]: cheaper than a generator, for whole chains are asked what they trade."""
+    digits = digest(text)
+    return [((digits >> shift) % 2**32 + 1) / 2**32 for shift in (0, 32, 64)]
 
 
 def _times(random: np.random.Generator, root: str, day: date, rows: int) -> Ints:
