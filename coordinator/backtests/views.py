@@ -175,6 +175,5 @@ def _waiting(planned: Planned, kind: TaskState, progress: Progress) -> str | Non
     if kind.is_terminal or not kind.is_held:
         return None
     service = progress.services[planned.asset]
-    if held := service.held.get(planned.topic):
-        return held.reason
-    return progress.refused.get(planned.topic) or service.trouble
+    held = service.held.get(planned.topic)
+    return service.trouble or (held.reason if held else progress.refused.get(planned.topic))

@@ -23,6 +23,7 @@ def shared_stack(
     """One stack for the tests that break nothing."""
     with running_stack(broker, registry.url, simulator_url, tmp_path_factory.mktemp("suite")) as stack:
         stack.service.start()
+        stack.options.start()
         stack.coordinator.start()
         yield stack
 

@@ -1,4 +1,4 @@
-"""A coordinator, a historical-stock and a simulator as real processes, on the run's broker and registry."""
+"""A coordinator, historical services and a simulator as real processes, on the run's broker and registry."""
 
 import os
 import signal
@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from stoculus.kafka import admin
 from tests.conftest import Broker, free_ports
 
 DEADLINE_S = 60
@@ -75,6 +76,7 @@ class Stack:
 
     coordinator: Process
     service: Process
+    options: Process
     simulator_url: str
     broker: Broker
     store: Path
@@ -102,6 +104,9 @@ class Stack:
         found: dict[str, Any] = until(reached, f"{backtest_id} is {states}")
         return found
 
+    def topics(self) -> set[str]:
+        return set(admin.partition_counts(admin.connect(self.broker.bootstrap)))
+
     def fault(self, **fault: Any) -> None:
         httpx2.post(f"{self.simulator_url}/__faults", json=fault, trust_env=False).raise_for_status()
 
@@ -122,18 +127,15 @@ def running_stack(
 ) -> Iterator[Stack]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
     common = clean | {"STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap, "STOCULUS_REGISTRY_URL": registry_url}
-    service_port, coordinator_port = free_ports(2)
-    service = Process(
-        "services.historical_stock",
-        common
-        | {
-            "STOCULUS_HISTORICAL_STOCK_PORT": str(service_port),
-            "STOCULUS_THETA_URL": simulator_url,
-            "STOCULUS_THETA_TIER": "pro",
-        },
-        service_port,
-        folder / "service.log",
-    )
+    stock_port, option_port, coordinator_port = free_ports(3)
+    at_vendor = {
+        "STOCULUS_HISTORICAL_STOCK_PORT": str(stock_port),
+        "STOCULUS_HISTORICAL_OPTION_PORT": str(option_port),
+        "STOCULUS_THETA_URL": simulator_url,
+        "STOCULUS_THETA_TIER": "pro",
+    }
+    service = Process("services.historical_stock", common | at_vendor, stock_port, folder / "stock.log")
+    options = Process("services.historical_option", common | at_vendor, option_port, folder / "option.log")
     store = folder / "deeper" / "coordinator.sqlite"
     coordinator = Process(
         "coordinator",
@@ -141,17 +143,18 @@ def running_stack(
         | {
             "STOCULUS_COORDINATOR_PORT": str(coordinator_port),
             "STOCULUS_HISTORICAL_STOCK_URL": service.url,
+            "STOCULUS_HISTORICAL_OPTION_URL": options.url,
             "STOCULUS_STORE_URL": f"sqlite:///{store}",
         }
         | settings,
         coordinator_port,
         folder / "coordinator.log",
     )
-    stack = Stack(coordinator, service, simulator_url, broker, store)
+    stack = Stack(coordinator, service, options, simulator_url, broker, store)
     try:
         yield stack
     finally:
         stack.api.close()
-        for process in (coordinator, service):
+        for process in (coordinator, service, options):
             if process.running:
                 process.kill9()

@@ -13,7 +13,6 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from stoculus.kafka import admin
 from stoculus.kafka.compacted import CompactedLog
 from tests.integration.coordinator.stack import Stack, request, until
 
@@ -24,10 +23,6 @@ def bars(*symbols: str) -> list[dict[str, Any]]:
 
 def quotes(*symbols: str) -> list[dict[str, Any]]:
     return [{"asset": "stock", "symbols": list(symbols), "schema": "quote"}]
-
-
-def topics_of(stack: Stack) -> set[str]:
-    return set(admin.partition_counts(admin.connect(stack.broker.bootstrap)))
 
 
 def newest(stack: Stack, topic: str) -> dict[str, bytes | None]:
@@ -124,7 +119,7 @@ def test_records_say_which_topics_there_are(stack: Stack) -> None:
 def test_bad_input_is_refused_with_field_and_remedy_and_nothing_is_created(
     stack: Stack, body: dict[str, Any], status: int, field: str | None
 ) -> None:
-    listed, topics = stack.api.get("/v1/backtests").json()["backtests"][:1], topics_of(stack)
+    listed, topics = stack.api.get("/v1/backtests").json()["backtests"][:1], stack.topics()
 
     answer = stack.api.post("/v1/backtests", json=request(**body))
 
@@ -136,7 +131,7 @@ def test_bad_input_is_refused_with_field_and_remedy_and_nothing_is_created(
     ]
     # An earlier test's backtest may still get its topics meanwhile.
     known = tuple(f"-{b['backtest_id']}" for b in stack.api.get("/v1/backtests").json()["backtests"])
-    assert [topic for topic in topics_of(stack) - topics if not topic.endswith(known)] == []
+    assert [topic for topic in stack.topics() - topics if not topic.endswith(known)] == []
 
 
 def test_the_same_post_two_hundred_times_at_once_is_one_backtest(stack: Stack) -> None:
@@ -170,7 +165,7 @@ def test_a_deleted_backtest_leaves_nothing_but_its_id(stack: Stack) -> None:
     answer = stack.api.delete("/v1/backtests/gone")
 
     assert (answer.status_code, answer.json()["state"]) == (200, "deleted")
-    assert not [topic for topic in topics_of(stack) if "-gone" in topic]
+    assert not [topic for topic in stack.topics() if "-gone" in topic]
     assert newest(stack, "stoculus.checkpoints")["stock-aapl-ohlcv1m-historical-gone"] is None
     assert newest(stack, "stoculus.backtests")["gone"] is None
     assert stack.api.get("/v1/backtests/gone").status_code == 404
@@ -185,14 +180,14 @@ def test_a_running_backtest_can_be_deleted(stack: Stack) -> None:
     stack.wait_for("midway", "running")
 
     assert stack.api.delete("/v1/backtests/midway").status_code in (200, 202)
-    until(lambda: not [topic for topic in topics_of(stack) if "-midway" in topic], "its topics are gone")
+    until(lambda: not [topic for topic in stack.topics() if "-midway" in topic], "its topics are gone")
 
 
 def test_a_ttl_deletes_by_itself(stack: Stack) -> None:
     stack.submit(backtest_id="brief", ttl="1s")
 
     until(lambda: stack.api.get("/v1/backtests/brief").status_code == 404, "it is deleted")
-    until(lambda: not [topic for topic in topics_of(stack) if "-brief" in topic], "its topics are gone")
+    until(lambda: not [topic for topic in stack.topics() if "-brief" in topic], "its topics are gone")
 
 
 def test_pause_resume_and_cancel_take_effect_at_any_moment(stack: Stack) -> None:

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
+import orjson
+
 from coordinator.backtests.manifest import Manifests, manifest
 from coordinator.backtests.models import Submission
 from coordinator.backtests.states import Observed
 from coordinator.backtests.store import Backtest
 from coordinator.backtests.views import detail
-from coordinator.progress import Changes, Progress
+from coordinator.progress import Changes, Progress, ServiceView
 from stoculus.checkpoints import Checkpoint, Failure
 from stoculus.tasks import TaskStatus
 
@@ -21,6 +23,20 @@ BACKTEST = Backtest(
             "start": "2024-01-02",
             "end": "2024-01-02",
             "data": [{"asset": "stock", "symbols": ["AAPL"], "schema": "quote"}],
+        }
+    ),
+)
+MIXED = Backtest(
+    "42",
+    NOW,
+    Submission.model_validate(
+        {
+            "start": "2024-01-02",
+            "end": "2024-01-02",
+            "data": [
+                {"asset": "stock", "symbols": ["AAPL"], "schema": "quote"},
+                {"asset": "option", "root": "SPXW", "schema": "iv", "expirations": {"dte": {"max": 0}}},
+            ],
         }
     ),
 )
@@ -63,7 +79,7 @@ def test_a_task_shows_its_checkpoint_and_what_it_waits_for() -> None:
     progress = Progress()
     progress.apply([(TOPIC, checkpoint())])
     status = TaskStatus(task_id=TOPIC, state="waiting", attempt=1, reason="The vendor is away.")
-    progress.services["stock"].held = {TOPIC: status}
+    progress.services["stock"] = ServiceView({TOPIC: status}, trouble=None)
 
     shown = detail(BACKTEST, progress)
 
@@ -86,6 +102,26 @@ def test_a_task_that_no_service_takes_shows_the_trouble() -> None:
     progress.services["stock"].trouble = "The service does not answer."
 
     assert detail(BACKTEST, progress).tasks[0].waiting == "The service does not answer."
+
+
+def test_a_task_waits_for_its_own_service_alone() -> None:
+    progress = Progress()
+    progress.services["stock"] = ServiceView({TOPIC: TaskStatus(task_id=TOPIC, state="running", attempt=1)}, None)
+    progress.services["option"] = ServiceView(trouble="historical-option does not answer.")
+
+    assert [task.waiting for task in detail(MIXED, progress).tasks] == [None, "historical-option does not answer."]
+    progress.services["stock"].trouble = "historical-stock does not answer."
+    assert detail(MIXED, progress).tasks[0].waiting == "historical-stock does not answer."
+    assert progress.service_troubles == ["historical-stock does not answer.", "historical-option does not answer."]
+
+
+def test_a_manifest_names_the_feed_of_each_topic() -> None:
+    value = orjson.loads(manifest(MIXED, Observed.RUNNING, Progress(), NOW))
+
+    assert [(t["symbol"], t["schema"], t["record"], t["feed"]) for t in value["topics"]] == [
+        ("AAPL", "quote", "io.stoculus.StockQuote", "SIP consolidated tape"),
+        ("SPXW", "iv1m", "io.stoculus.OptionImpliedVolatility", "OPRA"),
+    ]
 
 
 def test_a_manifest_is_written_once_a_state() -> None:

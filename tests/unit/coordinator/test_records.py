@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import orjson
 import pyarrow as pa
@@ -49,6 +49,26 @@ def test_arrow_gives_the_same_batch_back() -> None:
     stream = pa.ipc.open_stream(FORMATS["application/vnd.apache.arrow.stream"](bars()))
 
     assert stream.read_all() == pa.Table.from_batches([bars()])
+
+
+def test_days_and_rights_of_options_are_text_in_every_text_format() -> None:
+    schema = record_type("OptionOpenInterest").arrow
+    row = {field.name: 1 for field in schema} | {
+        "symbol": "SPXW  240105C04700000",
+        "ts_event": BAR["ts_event"],
+        "root": "SPXW",
+        "expiration": date(2024, 1, 5),
+        "strike": 4700.0,
+        "right": "CALL",
+    }
+    batch = pa.RecordBatch.from_pylist([row], schema=schema)
+
+    told = orjson.loads(FORMATS["application/x-ndjson"](batch))
+    table = next(csv.DictReader(io.StringIO(FORMATS["text/csv"](batch).decode())))
+
+    for found in (told, table):
+        assert (found["expiration"], found["right"], float(found["strike"])) == ("2024-01-05", "CALL", 4700.0)
+        assert found["symbol"] == "SPXW  240105C04700000"
 
 
 @pytest.mark.parametrize(
