@@ -11,8 +11,15 @@ import pyarrow.compute as pc
 
 from services.historical_option.chain import Chains
 from services.historical_option.gather import gather
-from services.historical_option.plan import requests_of, vendor_interval, windows_of
-from services.historical_option.records import MAPPINGS, sortable_schema, to_records, to_sortable, wanted_rows
+from services.historical_option.plan import first_expiration, requests_of, vendor_interval, windows_of
+from services.historical_option.records import (
+    MAPPINGS,
+    Contracts,
+    sortable_schema,
+    to_records,
+    to_sortable,
+    wanted_rows,
+)
 from services.historical_option.sort import ChainSorter
 from services.kit.columns import empty_rows_of
 from services.kit.fetch import BLOCK_BYTES
@@ -68,19 +75,20 @@ class OptionJob:
         requests = requests_of(self._task, window, self._chains.for_task(aborted))
         if not requests:
             raise NoData(f"the vendor lists no such contracts of {self._root} on {window.start}")
-        left_out = _LeftOut()
+        left_out, contracts = _LeftOut(), Contracts(self._root)
         fetches = [partial(self._fetch, request, window, left_out, tolerate_cut) for request in requests]
         rows = gather(fetches, self._client.tier.concurrency, aborted)
         try:
             for batch in self._sorter.sorted(sortable_schema(self._record), rows):
-                yield self._prepared(batch, left_out)
+                yield self._prepared(batch, contracts, left_out)
                 left_out = _LeftOut(answers=left_out.answers)
         finally:
             rows.close()
         if left_out.no_data and not left_out.answers:
             raise left_out.no_data
         if left_out.empty_rows or left_out.bad_rows:
-            yield self._prepared(pa.RecordBatch.from_pylist([], sortable_schema(self._record)), left_out)
+            none = pa.RecordBatch.from_pylist([], sortable_schema(self._record))
+            yield self._prepared(none, contracts, left_out)
 
     def explain_no_data(self, error: NoData) -> str:
         """See Job. The root is in the vendor's list, else `read` had refused it; the day is settled."""
@@ -113,12 +121,12 @@ class OptionJob:
 
     def _is_wanted(self, window: Window, contract: OptionContract) -> bool:
         # The vendor's test contracts expired in years such as 1882.
-        if contract.expiration < window.start:
+        if contract.expiration < first_expiration(self._task, window.start):
             return False
         return contract.osi in self._named if self._named else self._task.has(contract, window.start)
 
-    def _prepared(self, batch: pa.RecordBatch, left_out: _LeftOut) -> Prepared:
-        rows = to_records(batch, self._record, self._root)
+    def _prepared(self, batch: pa.RecordBatch, contracts: Contracts, left_out: _LeftOut) -> Prepared:
+        rows = to_records(batch, self._record, contracts)
         return Prepared(
             cast(pa.StringArray, rows["symbol"]),
             cast(pa.TimestampArray, rows["ts_event"]),

@@ -46,7 +46,7 @@ class ChainSorter:
         )
 
     def sorted(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The rows by `ts_event`, `contract` and `line`, all int64; `line` is left out.
+        """The rows by `ts_event`, `contract` (int64) and `line` (int32), which is left out.
 
         What `batches` raises is raised as it is; SortFailed where memory or disk are not enough.
         """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.historical_option.records import (
     MAPPINGS,
+    Contracts,
     contract_of,
     number_of,
     sortable_schema,
@@ -62,7 +63,7 @@ def test_there_is_a_mapping_for_each_schema_of_options() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_column_comes_to_the_field_of_its_name(kind: Kind) -> None:
     record = record_type(RECORDS["option"][kind])
-    rows = to_records(sortable(kind), record, "SPXW")
+    rows = to_records(sortable(kind), record, Contracts("SPXW"))
 
     [row] = rows.to_pylist()
     places = {name: place for place, name in enumerate(MAPPINGS[kind].columns.names)}
@@ -74,15 +75,29 @@ def test_each_column_comes_to_the_field_of_its_name(kind: Kind) -> None:
     assert decode([body or b"" for body in encode(rows, record).to_pylist()], record).equals(rows)
 
 
+def test_contracts_that_come_later_are_spelled_as_the_first_ones() -> None:
+    contracts, record = Contracts("SPXW"), record_type("OptionQuote")
+    days = [date(2024, 7, day) for day in (12, 3, 5, 12)]
+    found = [
+        to_records(sortable("quote", *({"expiration": day} for day in part)), record, contracts)["symbol"].to_pylist()
+        for part in (days[:1], days, days[1:2])
+    ]
+
+    spelled = [f"SPXW  {day:%y%m%d}C05500000" for day in days]
+    assert found == [spelled[:1], spelled, spelled[1:2]]
+
+
 def test_a_condition_that_is_none_is_null() -> None:
-    [row] = to_records(sortable("trade", {"ext_condition1": 255}), record_type("OptionTrade"), "SPXW").to_pylist()
+    [row] = to_records(
+        sortable("trade", {"ext_condition1": 255}), record_type("OptionTrade"), Contracts("SPXW")
+    ).to_pylist()
 
     assert row["ext_condition1"] is None
 
 
 def test_a_quote_that_the_report_lacks_is_null() -> None:
     """Before 2023-12-01 (rest.md 10.5)."""
-    rows = to_records(sortable("greekseod", {"bid": None}), record_type("OptionGreeksEod"), "SPXW")
+    rows = to_records(sortable("greekseod", {"bid": None}), record_type("OptionGreeksEod"), Contracts("SPXW"))
 
     assert rows["bid"].null_count == 1
     assert encode(rows, record_type("OptionGreeksEod"))
@@ -109,7 +124,7 @@ def test_strikes_keep_their_thousandths(strike: float, thousandths: int) -> None
     rows = sortable("ohlcv", {"strike": strike, "right": "PUT"})
 
     assert contract_of(rows["contract"][0].as_py(), "SPXW").strike_thousandths == thousandths
-    assert to_records(rows, record_type("OptionOhlcv"), "SPXW")["strike"][0].as_py() == strike
+    assert to_records(rows, record_type("OptionOhlcv"), Contracts("SPXW"))["strike"][0].as_py() == strike
 
 
 def test_only_rows_of_wanted_contracts_stay() -> None:
@@ -132,5 +147,5 @@ def test_no_rows_are_no_rows(kind: Kind) -> None:
     record = record_type(RECORDS["option"][kind])
     nothing = pa.RecordBatch.from_pylist([], sortable_schema(record))
 
-    assert to_records(nothing, record, "SPXW").num_rows == 0
+    assert to_records(nothing, record, Contracts("SPXW")).num_rows == 0
     assert wanted_rows(nothing, "SPXW", lambda _: False).num_rows == 0
