@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,3 +138,27 @@ def report_of(row: list[str]) -> tuple[date, Eod]:
     quote = (bid_size, bid_exchange, bid, bid_condition, ask_size, ask_exchange, ask, ask_condition)
     opening, high, low, close, volume, count = units[:6]
     return day, Eod(created_ms, last_ms, opening, high, low, close, volume, count, quote)
+
+
+def test_greeks_are_cut_off_after_four_decimals() -> None:
+    values = np.array([0.29, -0.29, 0.99999, -0.00001, 261.93049, 100.0, np.nan])
+
+    run = render("csv", (("delta", Cell.GREEK),), [values], Dialect())
+
+    assert bytes(run).decode().split() == ["0.2900", "-0.2900", "0.9999", "0.0000", "261.9304", "100.0000", "0.0000"]
+
+
+def test_prices_of_option_bars_have_two_decimals_and_none_is_zero() -> None:
+    run = render("csv", (("open", Cell.OPTION_BAR_PRICE),), [np.array([0, 44_800, 1_005_050])], Dialect())
+
+    assert bytes(run).decode().split() == ["0.0", "4.48", "100.5050"]
+
+
+def test_a_dictionary_is_spelled_as_its_words() -> None:
+    rights = pa.array(["CALL", "PUT"]).dictionary_encode().take(pa.array([1, 0, 1]))
+
+    assert bytes(render("csv", (("right", Cell.TEXT),), [rights], Dialect())).decode().split() == [
+        '"PUT"',
+        '"CALL"',
+        '"PUT"',
+    ]

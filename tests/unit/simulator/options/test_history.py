@@ -47,13 +47,17 @@ def test_the_grid_has_both_ends_and_zero_bars_that_carry_the_vwap() -> None:
     assert [bars[-1][name] for name in ("open", "close", "volume", "count", "vwap")] == ["0.0", "0.0", "0", "0", "1.00"]
 
 
-def test_rows_of_a_contract_come_together_over_all_days() -> None:
-    days = {"symbol": "TEST", "expiration": "20240105", "start_date": "20240103", "end_date": "20240104"}
+@pytest.mark.parametrize("kind", ["trade", "eod"])
+def test_rows_of_a_contract_come_together_over_all_days(kind: str) -> None:
+    query = {"symbol": "TEST", "expiration": "20240105", "start_date": "20240103", "end_date": "20240104"}
 
-    names = [(row["strike"], row["right"]) for row in rows("trade", days)]
+    found = rows(kind, query)
 
+    names = [(row["strike"], row["right"]) for row in found]
     assert names[::2] == names[1::2]
     assert len(set(names)) == 10
+    days = [(row.get("created") or row["timestamp"])[:10] for row in found]
+    assert days == ["2024-01-03", "2024-01-04"] * 10
 
 
 @pytest.mark.parametrize("kind", ["quote", "ohlc", "trade", "open_interest", "greeks/all", "trade_greeks/first_order"])
