@@ -1,6 +1,7 @@
 """The service: settings to a running app."""
 
 from fastapi import FastAPI
+from prometheus_client import Gauge
 
 from services.historical_option.chain import Chains
 from services.historical_option.job import OptionJob
@@ -19,7 +20,7 @@ def build(settings: ServiceSettings) -> FastAPI:
     client = connect_vendor(settings)
     chains = Chains(client, utc_now)
     sorter = ChainSorter(settings.memory_budget_mb, settings.spill_dir)
-    return build_service(
+    app = build_service(
         "historical-option",
         settings,
         client,
@@ -29,3 +30,8 @@ def build(settings: ServiceSettings) -> FastAPI:
         chunks_at_once=max(1, settings.memory_budget_mb // _SORT_MB),
         close=sorter.close,
     )
+    spilled = Gauge(
+        "stoculus_spilled_bytes_peak", "The most on disk while days were sorted", registry=app.state.metrics
+    )
+    spilled.set_function(lambda: sorter.spilled_bytes_peak)
+    return app

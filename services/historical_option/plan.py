@@ -13,6 +13,7 @@ from typing import Final, Literal
 from services.historical_option.chain import Chains
 from services.historical_option.records import MAPPINGS
 from services.kit.planning import ROWS_A_SECOND, SECONDS_A_REQUEST, check_days, check_tier, plan_each, seconds_of
+from stoculus.calendar import nearest_trading_days, option_session_hours
 from stoculus.errors import InvalidRequest
 from stoculus.instruments import OptionContract
 from stoculus.records.catalog import INTERVAL_US, Kind, Schema
@@ -103,11 +104,17 @@ def requests_of(task: OptionTask, window: Window, chains: Chains) -> list[Option
     ]
 
 
+def first_expiration(task: OptionTask, day: date) -> date:
+    """The earliest expiration that may have rows on a day. Open interest is the evening's, reported the next day."""
+    before = nearest_trading_days(day)[0] if task.record_schema.kind == "openinterest" else None
+    return before or day
+
+
 def _of_named(task: OptionTask, whole: OptionRequest, chains: Chains) -> list[OptionRequest]:
     """Requests for contracts named one by one, those of an expiration together."""
     by_expiration: dict[date, list[OptionContract]] = {}
     for contract in task.named:
-        if contract.expiration >= whole.window.start:
+        if contract.expiration >= first_expiration(task, whole.window.start):
             by_expiration.setdefault(contract.expiration, []).append(contract)
     requests = []
     for expiration, contracts in by_expiration.items():
@@ -132,7 +139,8 @@ def _right_of(names: Iterable[str]) -> Literal["call", "put", "both"]:
 def _expirations(task: OptionTask, day: date, chains: Chains) -> list[date]:
     """The wanted expirations that existed on a day, as far as the vendor's lists tell."""
     root = task.symbol
-    alive = [one for one in chains.expirations(root) if one >= day and task.has_expiration(one, day)]
+    first = first_expiration(task, day)
+    alive = [one for one in chains.expirations(root) if one >= first and task.has_expiration(one, day)]
     is_report = task.record_schema.kind in _REPORTS
     if isinstance(task.expirations, list) and (is_report or len(alive) <= _MOST_ASKED or not chains.lists_contracts):
         slack = _REPORTS_AHEAD if is_report else timedelta(0)
@@ -179,8 +187,9 @@ def _rows_of_contract(task: OptionTask) -> int:
     schema, mapping = task.record_schema, MAPPINGS[task.record_schema.kind]
     if schema.interval is None:
         return mapping.typical_rows_a_day
-    session_us = 23_400_000_000 if task.session == "regular" else 86_400_000_000
-    return session_us // INTERVAL_US[schema.interval] + 1
+    low, high = option_session_hours(task.symbol, windows_of(task)[0].start, task.session)
+    minutes = (high.hour - low.hour) * 60 + high.minute - low.minute
+    return minutes * 60_000_000 // INTERVAL_US[schema.interval] + 1
 
 
 class OptionPlanner:
@@ -285,5 +294,5 @@ def _notes(task: OptionTask, requests: list[OptionRequest]) -> list[str]:
         kept = "other strikes of the answer are left out here"
     else:
         kept = ""
-    per = "a day" if task.contracts is None else "a chunk"
-    return ["; ".join(filter(None, (f"Requests {per}: {len(requests)}, {how}", kept))) + "."]
+    span = "a day" if len(first.window.days) == 1 else "a year"
+    return ["; ".join(filter(None, (f"Requests {span}: {len(requests)}, {how}", kept))) + "."]

@@ -176,7 +176,7 @@ class TestPlans:
         plan = self.plan(planner, start="2024-01-02", end="2024-01-05", strikes={"min": 4600, "max": 4800})
 
         assert plan.requests == 4
-        assert plan.rows == 4 * 391 * 2 * 41
+        assert plan.rows == 4 * 406 * 2 * 41
         assert plan.bytes > plan.rows
         assert plan.notes == [
             "Requests a day: 1, one for each expiration; other strikes of the answer are left out here."
