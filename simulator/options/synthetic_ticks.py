@@ -110,7 +110,8 @@ def quotes(root: Root, contract: OptionContract, day: date, rows: int, path: Und
     years = years_to_expiry(contract.expiration, day, times, "latest")
     worth = _worth(contract, spot, years, at_the_money(root, day))
     bid, ask = _sides(worth, root.ticks)
-    bid_size, ask_size = _QUOTE_SIZES[random_bytes(random, rows)], _QUOTE_SIZES[random_bytes(random, rows)]
+    draws = random_bytes(random, 4 * rows).reshape(4, rows)
+    bid_size, ask_size = _QUOTE_SIZES[draws[:2]]
     bid_size[bid == 0] = 0
     if root.name != LOAD_ROOT and random.random() < 0.4:
         bid[0] = ask[0] = bid_size[0] = ask_size[0] = 0
@@ -118,11 +119,11 @@ def quotes(root: Root, contract: OptionContract, day: date, rows: int, path: Und
     return Quotes(
         ms=times,
         bid_size=bid_size,
-        bid_exchange=_EXCHANGES[random_bytes(random, rows)],
+        bid_exchange=_EXCHANGES[draws[2]],
         bid=bid,
         bid_condition=condition,
         ask_size=ask_size,
-        ask_exchange=_EXCHANGES[random_bytes(random, rows)],
+        ask_exchange=_EXCHANGES[draws[3]],
         ask=ask,
         ask_condition=condition,
     )
