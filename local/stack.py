@@ -3,6 +3,7 @@
 import fcntl
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,38 +47,48 @@ class Stack:
     def up(self) -> None:
         """Start what does not run, restart what has other settings now; return when all is ready."""
         with self._alone():
-            for program in self._programs(fetch(self._cache, self._say)):
-                started = self._supervisor.start(program)
-                self._say(f"{program.name} {'is ready' if started else 'was ready'} on 127.0.0.1:{program.ports[0]}")
-                if program.name == "registry":
+            for stage in self._stages(fetch(self._cache, self._say)):
+                with ThreadPoolExecutor(len(stage)) as threads:
+                    for program, started in zip(stage, threads.map(self._supervisor.start, stage), strict=True):
+                        state = "is ready" if started else "was ready"
+                        self._say(f"{program.name} {state} on 127.0.0.1:{program.ports[0]}")
+                if any(program.name == "registry" for program in stage):
                     register_all(url(self._settings.registry_port))
 
     def down(self) -> None:
         """Stop all, last first; what they stored stays."""
         with self._alone():
-            for program in reversed(self._programs(located(self._cache))):
+            for program in reversed(self._programs()):
                 if self._supervisor.stop(program.name):
                     self._say(f"{program.name} is stopped")
 
     def status(self) -> list[Status]:
         """All programs, in the order of their start."""
-        return [self._status(program) for program in self._programs(located(self._cache))]
+        return [self._status(program) for program in self._programs()]
 
     def _status(self, program: Program) -> Status:
         pid = self._supervisor.pid(program.name)
         ready = pid is not None and program.ready()
         return Status(program.name, program.ports[0], pid, ready, self._supervisor.log(program.name))
 
-    def _programs(self, artifacts: Artifacts) -> list[Program]:
+    def _programs(self) -> list[Program]:
+        return [program for stage in self._stages(located(self._cache)) for program in stage]
+
+    def _stages(self, artifacts: Artifacts) -> list[list[Program]]:
+        """Those of a stage start at once, when those of the stage before are ready."""
         at = self._settings
         foreign = {name: value for name, value in self._environment.items() if not name.startswith(PREFIX)}
         return [
-            broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
-            registry(self._var, artifacts.registry, foreign, at.registry_port),
-            self._python("simulator", "simulator", at.sim_port, "/__clock"),
-            self._python("historical-stock", "services.historical_stock", at.historical_stock_port, "/readyz"),
-            self._python("historical-option", "services.historical_option", at.historical_option_port, "/readyz"),
-            self._python("coordinator", "coordinator", at.coordinator_port, "/readyz"),
+            [
+                broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
+                registry(self._var, artifacts.registry, foreign, at.registry_port),
+                self._python("simulator", "simulator", at.sim_port, "/__clock"),
+            ],
+            [
+                self._python("historical-stock", "services.historical_stock", at.historical_stock_port, "/readyz"),
+                self._python("historical-option", "services.historical_option", at.historical_option_port, "/readyz"),
+            ],
+            [self._python("coordinator", "coordinator", at.coordinator_port, "/readyz")],
         ]
 
     def _python(self, name: str, module: str, port: int, ready_path: str) -> Program:
