@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from simulator.testing import running_simulator
+from stoculus.kafka.admin import connect, create_control_topics
 from tests.conftest import Broker, Registry, free_ports
 from tests.integration.kafka.conftest import Record, read_all
 from tests.integration.services.harness import Checkpoints, Service, Simulator
@@ -76,10 +77,22 @@ def own_service(new_service: ServiceOf, simulator: Simulator) -> Iterator[Servic
 
 
 @pytest.fixture(scope="session")
-def recorded_service(new_service: ServiceOf, recordings: Path) -> Iterator[Service]:
-    """The service of the recorded market."""
+def recorded_market(recordings: Path) -> Iterator[str]:
+    """The URL of a simulator on the recordings."""
     with running_simulator(sim_recordings=recordings) as url:
-        yield new_service(url).start()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def recorded_service(new_service: ServiceOf, recorded_market: str) -> Service:
+    """The service of the recorded market."""
+    return new_service(recorded_market).start()
+
+
+@pytest.fixture(scope="session")
+def recorded_option_service(new_service: ServiceOf, recorded_market: str) -> Service:
+    """The option service of the recorded market."""
+    return new_service(recorded_market, "historical_option").start()
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +102,8 @@ def option_service(new_service: ServiceOf, simulator: Simulator) -> Service:
 
 
 @pytest.fixture(scope="session")
-def checkpoints(broker: Broker, shared_service: Service) -> Iterator[Checkpoints]:
+def checkpoints(broker: Broker) -> Iterator[Checkpoints]:
+    create_control_topics(connect(broker.bootstrap))
     made = Checkpoints(broker.bootstrap)
     yield made
     made.close()
