@@ -44,9 +44,12 @@ def _check_expirations(submission: Submission, first_day: date) -> None:
     for n, selection in enumerate(submission.data):
         if not isinstance(selection, OptionSelection) or selection.last_expiration is None:
             continue
-        if selection.last_expiration < first_day:
+        # The open interest of an evening is reported the next day.
+        is_late = selection.schema_name == "openinterest"
+        first = (is_late and calendar.nearest_trading_days(first_day)[0]) or first_day
+        if selection.last_expiration < first:
             raise InvalidRequest(
-                f"What expired by {selection.last_expiration} was not traded from {first_day} on.",
+                f"What expired by {selection.last_expiration} has no {selection.schema_name} from {first_day} on.",
                 remedy="Ask for earlier days or for later expirations.",
                 field=f"data[{n}].{'contracts' if selection.contracts else 'expirations'}",
             )

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import signal
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -188,7 +189,7 @@ def test_without_the_option_service_stocks_go_on(own_stack: Stack) -> None:
     until(lambda: "remarks" not in own_stack.api.get("/readyz").json(), "nothing is amiss")
 
 
-def test_a_mixed_backtest_goes_on_with_its_stocks_while_the_option_service_is_away(own_stack: Stack) -> None:
+def test_a_mixed_backtest_goes_on_with_its_stocks_while_the_option_service_hangs_and_dies(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.options.start()
     own_stack.coordinator.start()
@@ -196,13 +197,17 @@ def test_a_mixed_backtest_goes_on_with_its_stocks_while_the_option_service_is_aw
     own_stack.submit(backtest_id="half", data=[BARS, chain()])
     until(lambda: state_of(own_stack, "half", 1) == "running", "the chain is on its way")
 
-    own_stack.options.kill9()
+    assert own_stack.options.running
+    own_stack.options.running.send_signal(signal.SIGSTOP)
 
+    own_stack.submit(backtest_id="meanwhile")
+    assert own_stack.wait_for("meanwhile", "completed", "failed")["state"] == "completed"
     until(lambda: state_of(own_stack, "half", 0) == "completed", "the stocks are complete")
     waiting = until(lambda: own_stack.show("half")["tasks"][1]["waiting"], "it says what it waits for")
     assert "historical-option" in waiting
     assert own_stack.show("half")["state"] == "running"
     assert own_stack.coordinator.answers("/readyz")
+    own_stack.options.kill9()
     own_stack.options.start()
     done = own_stack.wait_for("half", "completed", "failed")
     assert done["state"] == "completed", done

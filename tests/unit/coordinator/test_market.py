@@ -75,3 +75,11 @@ def test_what_expired_before_the_first_trading_day_is_refused(options: dict[str,
 @pytest.mark.parametrize("expirations", ["all", {"dte": {"max": 0}}, {"min": "2020-01-03", "max": "2024-01-12"}])
 def test_what_may_still_be_traded_is_for_the_vendor_to_tell(expirations: Any) -> None:
     check_days(request("2024-01-06", "2024-01-09", root="SPXW", expirations=expirations), NOW)
+
+
+def test_open_interest_outlives_its_expiration_by_a_trading_day() -> None:
+    check_days(request("2024-01-08", "2024-01-09", root="SPXW", schema="openinterest", expirations=["2024-01-05"]), NOW)
+    with pytest.raises(InvalidRequest, match="has no openinterest from 2024-01-09 on"):
+        check_days(
+            request("2024-01-09", "2024-01-09", root="SPXW", schema="openinterest", expirations=["2024-01-05"]), NOW
+        )
