@@ -4,11 +4,9 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,7 +19,7 @@ from services.kit.memory import MemoryBudget
 from services.kit.names import NameList
 from services.kit.prepare import Prepared
 from services.kit.progress import Progress
-from services.kit.writer import QuarantinedRow, Rows, TransactionalWriter
+from services.kit.writer import TransactionalWriter
 from stoculus.checkpoints import Checkpoint
 from stoculus.kafka import registry
 from stoculus.kafka.ends import last_record_offset
@@ -33,8 +31,6 @@ from theta_client.body import read_blocks
 from theta_client.client import Block, HistoryRequest, Request, ThetaClient, Window
 
 _NETWORK_BYTES: Final = 65_536
-_MOST_ROWS_A_BLOCK: Final = 200_000
-_CONTRACTS: Final = [f"SPXW  240105{right}0{4000 + 5 * n}000" for right in "CP" for n in range(400)]
 
 
 class MemoryClient(ThetaClient):
@@ -62,27 +58,15 @@ class MemoryClient(ThetaClient):
         return read_blocks(pieces, columns, str(request), block_bytes=block_bytes, tolerate_cut=tolerate_cut)
 
 
-class KeyPerRowWriter(TransactionalWriter):
-    """Gives each row a key of its own, as options need: 800 contracts, in any order."""
-
-    _keys = pa.array(_CONTRACTS).take(np.random.default_rng(1).integers(0, len(_CONTRACTS), _MOST_ROWS_A_BLOCK))
-
-    def commit(self, rows: Rows | None, bad: list[QuarantinedRow], checkpoint: Checkpoint) -> None:
-        super().commit(rows and replace(rows, keys=self._keys[: len(rows.bodies)]), bad, checkpoint)
-
-
-def pipeline(
-    bench: Bench, bodies: Mapping[date, bytes], name: str, *, c_loop: bool, key_per_row: bool = False
-) -> float:
+def pipeline(bench: Bench, bodies: Mapping[date, bytes], name: str, *, c_loop: bool) -> float:
     """Records a second from the first byte parsed to the last commit. The producer has been opened before."""
     client = MemoryClient(bodies)
     job: Job = StockJob(source.task(name), client, NameList("stock", client.symbols, _now))
-    writer_type = KeyPerRowWriter if key_per_row else TransactionalWriter
     environment = _environment(bench, client)
     environment.control_topics.ensure()
     environment.headers.of(job.facts.record)
     topic = job.facts.task_id
-    with client, bench.topic(topic), writer_type(bench.bootstrap, topic, use_extension=c_loop) as writer:
+    with client, bench.topic(topic), TransactionalWriter(bench.bootstrap, topic, use_extension=c_loop) as writer:
         writer.open()
         progress = Progress(_first_checkpoint(job))
         started = time.perf_counter()

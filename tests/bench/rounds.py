@@ -13,7 +13,7 @@ from tests.bench.naive import naive_pipeline, naive_whole_way, part_of_a_day
 from tests.bench.pipeline import pipeline, record_bytes
 from tests.bench.report import Comparison, Figure
 from tests.bench.stack import Bench
-from tests.bench.whole_way import first_record, many_tickers, many_topics, whole_way
+from tests.bench.whole_way import first_record, many_tickers, many_topics, option_whole_way, whole_way
 
 ROUNDS: Final = 5
 NAIVE_ROWS: Final = 250_000
@@ -42,14 +42,20 @@ def measure(bench: Bench, *, quick: bool) -> tuple[list[Comparison], list[Figure
         bench.say(f"Round {number + 1}")
         _pipelines(rounds, bench, bodies)
         rounds.take("whole-way", lambda name: whole_way(bench, name))
+        rounds.take("option-whole-way", lambda name: option_whole_way(bench, name))
+        rounds.take("chain-from-simulator", lambda _: source.chain_from_simulator(bench.simulator_url))
         rounds.take("naive-whole-way", lambda name: naive_whole_way(bench, name))
         rounds.take("first-record", lambda name: first_record(bench, name))
         if with_memory:
             for run in memory.RUNS:
                 rounds.take(run, partial(memory.peak_rss_mib, bench, run))
+    figures = [Figure("first_record_of_a_day_of_bars", "s", rounds.values["first-record"], limit=2.0)]
     bench.say("One backtest of many topics")
-    first = Figure("first_record_of_a_day_of_bars", "s", rounds.values["first-record"], limit=2.0)
-    return comparisons(rounds.values), [first, *many_topics(bench, "bench-many")]
+    figures += many_topics(bench, "bench-many")
+    if with_memory:
+        bench.say("A chain's day larger than the memory budget")
+        figures += memory.chain_day(bench, "bench-chain-day")
+    return comparisons(rounds.values), figures
 
 
 def _prepare(bench: Bench, *, with_memory: bool) -> Mapping[date, bytes]:
@@ -58,6 +64,7 @@ def _prepare(bench: Bench, *, with_memory: bool) -> Mapping[date, bytes]:
     part_of_a_day(bench).read()
     for ticker in many_tickers():
         source.warm(bench.simulator_url, source.task("none", ticker, schema="ohlcv", end=source.DAYS[0]))
+    source.warm(bench.simulator_url, source.chain_task("none"))
     if with_memory:
         for run in memory.RUNS:
             source.warm(bench.simulator_url, memory.task_of(run, "none"))
@@ -69,9 +76,7 @@ def _pipelines(rounds: Rounds, bench: Bench, bodies: Mapping[date, bytes]) -> No
     rounds.take("naive", lambda name: naive_pipeline(bench, body, NAIVE_ROWS, name))
     if HAS_EXTENSION:
         rounds.take("c", lambda name: pipeline(bench, bodies, name, c_loop=True))
-        rounds.take("c-keys", lambda name: pipeline(bench, bodies, name, c_loop=True, key_per_row=True))
     rounds.take("python", lambda name: pipeline(bench, bodies, name, c_loop=False))
-    rounds.take("python-keys", lambda name: pipeline(bench, bodies, name, c_loop=False, key_per_row=True))
     rounds.take("kafka", lambda name: producer_performance(bench, KAFKA_RECORDS, record_bytes(body), name))
 
 
@@ -83,11 +88,13 @@ def comparisons(values: Mapping[str, list[float]]) -> list[Comparison]:
         by_naive, by_kafka = (10.0, 1.2) if loop == "c" else (5.0, 0.6)
         rows += [
             (f"pipeline_vs_naive{suffix}", loop, "naive", by_naive),
-            (f"pipeline_key_per_row_vs_naive{suffix}", f"{loop}-keys", "naive", None),
             (f"pipeline_vs_producer_performance{suffix}", loop, "kafka", by_kafka),
-            (f"pipeline_key_per_row_vs_producer_performance{suffix}", f"{loop}-keys", "kafka", None),
         ]
-    rows.append(("whole_way_vs_naive", "whole-way", "naive-whole-way", 5.0))
+    rows += [
+        ("whole_way_vs_naive", "whole-way", "naive-whole-way", 5.0),
+        ("option_whole_way_vs_stock_whole_way", "option-whole-way", "whole-way", 0.6),
+        ("option_whole_way_vs_simulator_alone", "option-whole-way", "chain-from-simulator", None),
+    ]
     found = [Comparison(name, "records/s", values[ours], values[other], target) for name, ours, other, target in rows]
     if "rss-10m" in values:
         ten, one = values["rss-10m"], values["rss-1m"]

@@ -1,11 +1,11 @@
-"""From the POST on: a backtest of ticks to its end, a day of bars to its first record, hundreds of topics."""
+"""From the POST on: backtests of ticks and of a chain to their end, bars to the first record, hundreds of topics."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 import psutil
@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from stoculus.kafka.ends import reader
 from tests.bench.report import Figure
-from tests.bench.source import DAYS, ROWS_A_DAY, TICKER
+from tests.bench.source import CHAIN_ROWS, DAYS, ROWS_A_DAY, TICKER
 from tests.bench.stack import Bench
 
 MANY: Final = 500
@@ -22,14 +22,14 @@ _DEADLINE_S: Final = 300
 
 
 def whole_way(bench: Bench, backtest_id: str) -> float:
-    """Records a second from the POST of two days of ticks to the state `completed`."""
-    started = time.perf_counter()
-    with _backtest(bench, backtest_id, [TICKER], "quote", DAYS[-1]) as api:
-        records = _completed(api, backtest_id, every_s=0.02)
-        seconds = time.perf_counter() - started
-    if records != len(DAYS) * ROWS_A_DAY:
-        raise RuntimeError(f"{backtest_id}: {records} records")
-    return records / seconds
+    """Records a second from the POST of two days of a stock's ticks to the state `completed`."""
+    return _records_a_second(bench, backtest_id, _stocks([TICKER], "quote"), DAYS[-1], len(DAYS) * ROWS_A_DAY)
+
+
+def option_whole_way(bench: Bench, backtest_id: str) -> float:
+    """The same for a day of one-minute quotes of a chain: it is sorted on the way."""
+    chain = {"asset": "option", "root": TICKER, "expirations": "all", "schema": "quote", "interval": "1m"}
+    return _records_a_second(bench, backtest_id, chain, DAYS[0], CHAIN_ROWS["1m"])
 
 
 def first_record(bench: Bench, backtest_id: str) -> float:
@@ -38,7 +38,7 @@ def first_record(bench: Bench, backtest_id: str) -> float:
     try:
         consumer.list_topics(timeout=5)
         started = time.perf_counter()
-        with _backtest(bench, backtest_id, [_BARS_TICKER], "ohlcv", DAYS[0]) as api:
+        with _backtest(bench, backtest_id, _stocks([_BARS_TICKER], "ohlcv"), DAYS[0]) as api:
             _await_record(consumer, f"stock-{_BARS_TICKER.lower()}-ohlcv1m-historical-{backtest_id}")
             seconds = time.perf_counter() - started
             _completed(api, backtest_id, every_s=0.1)
@@ -52,7 +52,7 @@ def many_topics(bench: Bench, backtest_id: str) -> list[Figure]:
     broker = psutil.Process(bench.broker_pid)
     memory_before = broker.memory_info().rss
     started = time.perf_counter()
-    with _backtest(bench, backtest_id, many_tickers(), "ohlcv", DAYS[0]) as api:
+    with _backtest(bench, backtest_id, _stocks(many_tickers(), "ohlcv"), DAYS[0]) as api:
         _completed(api, backtest_id, every_s=0.2)
         seconds = time.perf_counter() - started
         memory_bytes = broker.memory_info().rss - memory_before
@@ -70,14 +70,28 @@ def many_tickers() -> list[str]:
     return [f"SYM{number:04}" for number in range(1, MANY + 1)]
 
 
+def _stocks(symbols: list[str], schema: str) -> dict[str, Any]:
+    return {"asset": "stock", "symbols": symbols, "schema": schema}
+
+
+def _records_a_second(bench: Bench, backtest_id: str, selection: dict[str, Any], end: date, rows: int) -> float:
+    started = time.perf_counter()
+    with _backtest(bench, backtest_id, selection, end) as api:
+        records = _completed(api, backtest_id, every_s=0.02)
+        seconds = time.perf_counter() - started
+    if records != rows:
+        raise RuntimeError(f"{backtest_id}: {records} records, not {rows}")
+    return records / seconds
+
+
 @contextmanager
-def _backtest(bench: Bench, backtest_id: str, symbols: list[str], schema: str, end: date) -> Iterator[httpx2.Client]:
+def _backtest(bench: Bench, backtest_id: str, selection: dict[str, Any], end: date) -> Iterator[httpx2.Client]:
     """Submit a backtest; delete it in the end, its topics with it."""
     body = {
         "backtest_id": backtest_id,
         "start": f"{DAYS[0]}",
         "end": f"{end}",
-        "data": [{"asset": "stock", "symbols": symbols, "schema": schema}],
+        "data": [selection],
     }
     with httpx2.Client(base_url=bench.coordinator_url, timeout=60, trust_env=False) as api:
         api.post("/v1/backtests", json=body).raise_for_status()
