@@ -69,7 +69,8 @@ def test_a_null_in_a_field_that_has_none_is_refused(record: RecordType) -> None:
 
 def _one(field: "pa.Field[Any]") -> "pa.Array[Any]":
     text = "CALL" if field.name == "right" else ""
-    return pa.array([text] if pa.types.is_string(field.type) else [0], field.type)
+    one: pa.Array[Any] = pa.array([text] if pa.types.is_string(field.type) else [0], field.type)
+    return one
 
 
 def test_no_rows_make_no_bodies() -> None:
