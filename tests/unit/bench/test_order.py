@@ -8,14 +8,13 @@ import pytest
 
 from tests.bench.order import count_in_order
 
-SCHEMA = pa.schema(
-    [
-        pa.field("ts_event", pa.timestamp("us", "UTC")),
-        pa.field("expiration", pa.date32()),
-        pa.field("strike", pa.float64()),
-        pa.field("right", pa.string()),
-    ]
-)
+FIELDS: dict[str, pa.DataType] = {
+    "ts_event": pa.timestamp("us", "UTC"),
+    "expiration": pa.date32(),
+    "strike": pa.float64(),
+    "right": pa.string(),
+}
+SCHEMA = pa.schema(FIELDS)
 Row = tuple[int, int, float, str]
 IN_ORDER: list[Row] = [
     (30, 5, 100.0, "CALL"),
