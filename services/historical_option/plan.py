@@ -4,6 +4,7 @@ The vendor takes one expiration a request or, for some kinds, all of them; one s
 What a selection leaves out of an answer is filtered here.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -155,13 +156,14 @@ def _is_cheaper_at_once(task: OptionTask, expirations: list[date], day: date, ch
     """Whether one request for all expirations costs less than one for each wanted one."""
     if task.expirations == "all" or len(expirations) == 1:
         return task.expirations == "all"
-    alive = [expiration for expiration in chains.expirations(task.symbol) if expiration >= day]
-    if isinstance(task.expirations, DaysToExpiration):
-        dte = task.expirations.dte
-        alive = [expiration for expiration in alive if (expiration - day).days <= dte.max]
-    rows = _rows_of_contract(task) * 2 * _TYPICAL_STRIKES
-    each = len(expirations) * (SECONDS_A_REQUEST + rows / ROWS_A_SECOND)
-    return SECONDS_A_REQUEST + len(alive) * rows / ROWS_A_SECOND < each
+    last = day + timedelta(days=task.expirations.dte.max) if isinstance(task.expirations, DaysToExpiration) else None
+    contracts = chains.contracts(task.symbol, day) if chains.lists_contracts else []
+    listed = Counter(contract.expiration for contract in contracts)
+    at_once = sum(count for expiration, count in listed.items() if last is None or expiration <= last)
+    wanted = sum(listed[expiration] for expiration in expirations)
+    rows = _rows_of_contract(task)
+    each = len(expirations) * SECONDS_A_REQUEST + wanted * rows / ROWS_A_SECOND
+    return SECONDS_A_REQUEST + at_once * rows / ROWS_A_SECOND < each
 
 
 def _of_expiration(whole: OptionRequest, task: OptionTask, chains: Chains) -> list[OptionRequest]:
