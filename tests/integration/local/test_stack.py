@@ -59,6 +59,11 @@ def test_the_schemas_are_registered(stack: Stack, settings: LocalSettings) -> No
     assert len(subjects) >= 16
 
 
+@pytest.mark.usefixtures("stack")
+def test_days_of_options_are_sorted_in_the_stack_s_own_folder(settings: LocalSettings) -> None:
+    assert list((settings.var_dir / "spill").iterdir())
+
+
 def test_a_second_up_leaves_all_as_it_is(stack: Stack) -> None:
     before = pids(stack)
     stack.up()
