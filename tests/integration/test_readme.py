@@ -67,7 +67,7 @@ def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
     start, submit, kcat, read, find = session()
 
     assert "coordinator is ready" in shell.paste(start)
-    assert "Backtest 42 completed: 211,348 records in 4 topics." in shell.paste(submit)
+    assert re.search(r"Backtest 42 completed: [\d,]+ records in 4 topics\.", shell.paste(submit))
     if shutil.which("kcat"):
         stock, _, _, option, _, _ = shell.paste(kcat).splitlines()
         assert stock == "AAPL 1704205800000 0"
