@@ -168,6 +168,16 @@ def test_readiness_names_what_is_missing(client: TestClient) -> None:
         missing.clear()
 
 
+def test_what_is_amiss_is_remarked_on_without_being_not_ready() -> None:
+    amiss = ["A service is away."]
+    app = create_app("Test", version="1", ready=list, remarks=lambda: amiss)
+
+    with TestClient(app) as served:
+        assert served.get("/readyz").json() == {"ready": True, "remarks": ["A service is away."]}
+        amiss.clear()
+        assert served.get("/readyz").json() == {"ready": True}
+
+
 def test_metrics_count_requests_by_route(client: TestClient) -> None:
     client.get("/v1/fail/conflict")
 
