@@ -188,12 +188,17 @@ class Checkpoints:
         self._consumer.close()
 
 
-def decoded(records: list[Record], registry_url: str) -> Iterator[dict[str, Any]]:
-    """The records' values by fastavro and the schema that the registry has for their id."""
+def schema_of(records: list[Record], registry_url: str) -> dict[str, Any]:
+    """The Avro schema that the registry has for the records' id."""
     [header] = {(record.value or b"")[:5] for record in records}
     assert header[0] == 0
     answer = httpx2.get(f"{registry_url}/schemas/ids/{int.from_bytes(header[1:])}", trust_env=False)
-    schema = fastavro.parse_schema(json.loads(answer.json()["schema"]))
+    return dict(json.loads(answer.json()["schema"]))
+
+
+def decoded(records: list[Record], registry_url: str) -> Iterator[dict[str, Any]]:
+    """The records' values by fastavro and the schema that the registry has for their id."""
+    schema = fastavro.parse_schema(schema_of(records, registry_url))
     for record in records:
         row: Any = fastavro.schemaless_reader(io.BytesIO((record.value or b"")[5:]), schema, None)
         yield row
