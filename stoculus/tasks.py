@@ -1,6 +1,5 @@
 """A task: one topic of one backtest, the unit that a service runs. Its id is the topic's name."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -9,7 +8,7 @@ from stoculus import topics
 from stoculus.calendar import Session
 from stoculus.instruments import Stock, parse_root
 from stoculus.records.catalog import Schema, parse_schema
-from stoculus.selection import ChainSelection
+from stoculus.selection import ChainSelection, Day
 
 BacktestId = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 
@@ -23,8 +22,8 @@ class HistoricalTask(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backtest_id: BacktestId
-    start: date
-    end: date
+    start: Day
+    end: Day
     schema_name: str = Field(default="ohlcv", alias="schema")
     interval: str | None = None
     session: Session = "regular"
