@@ -24,8 +24,9 @@ def gather(
     stop = threading.Event()
     pending = iter(fetches)
     turn = threading.Lock()
+    running = min(workers, len(fetches))
     # So that a fetch waits for whoever takes the items, and memory stays bounded.
-    items: queue.Queue[object] = queue.Queue(workers * 2)
+    items: queue.Queue[object] = queue.Queue(running + 1)
 
     def put(item: object) -> None:
         while not stop.is_set():
@@ -48,7 +49,6 @@ def gather(
         else:
             put(_END)
 
-    running = min(workers, len(fetches))
     with ThreadPoolExecutor(max(1, running), thread_name_prefix="gather") as threads:
         try:
             for _ in range(running):

@@ -44,14 +44,6 @@ class _LeftOut:
     bad_rows: list[BadRow] = field(default_factory=list)
     answers: int = 0
     no_data: NoData | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, empty_rows: int, bad_rows: list[BadRow]) -> None:
-        """Count one block; several requests do so at once."""
-        with self._lock:
-            self.answers += 1
-            self.empty_rows += empty_rows
-            self.bad_rows += bad_rows
 
 
 class OptionJob:
@@ -76,14 +68,16 @@ class OptionJob:
         if not requests:
             raise NoData(f"the vendor lists no such contracts of {self._root} on {window.start}")
         left_out, contracts = _LeftOut(), Contracts(self._root)
-        fetches = [partial(self._fetch, request, window, left_out, tolerate_cut) for request in requests]
-        rows = gather(fetches, self._client.tier.concurrency, aborted)
+        fetches = [partial(self._fetch, request, left_out, tolerate_cut) for request in requests]
+        blocks = gather(fetches, self._client.tier.concurrency, aborted)
+        # In the sort's thread, while others fetch and parse.
+        rows = (self._sortable(block, request, window, left_out) for request, block in blocks)
         try:
             for batch in self._sorter.sorted(sortable_schema(self._record), rows):
                 yield self._prepared(batch, contracts, left_out)
                 left_out = _LeftOut(answers=left_out.answers)
         finally:
-            rows.close()
+            blocks.close()
         if left_out.no_data and not left_out.answers:
             raise left_out.no_data
         if left_out.empty_rows or left_out.bad_rows:
@@ -95,28 +89,29 @@ class OptionJob:
         return f"the vendor has no data: {error.message}"
 
     def _fetch(
-        self, request: OptionRequest, window: Window, left_out: _LeftOut, tolerate_cut: bool, stop: threading.Event
-    ) -> Iterator[pa.RecordBatch]:
-        """The wanted rows of one answer; what is left out is counted."""
+        self, request: OptionRequest, left_out: _LeftOut, tolerate_cut: bool, stop: threading.Event
+    ) -> Iterator[tuple[OptionRequest, Block]]:
         blocks = self._client.history(
             request, self._mapping.columns, block_bytes=BLOCK_BYTES, aborted=stop, tolerate_cut=tolerate_cut
         )
         try:
             for block in blocks:
-                yield self._sortable(block, request, window, left_out)
+                yield request, block
         except NoData as error:
             left_out.no_data = error
 
     def _sortable(self, block: Block, request: OptionRequest, window: Window, left_out: _LeftOut) -> pa.RecordBatch:
+        """The wanted rows of a block; what is left out is counted."""
         rows = to_sortable(block.batch, block.lines, self._mapping, self._record, request.root)
         low_us, high_us = bounds_us(window)
         times = rows["ts_event"].to_numpy(zero_copy_only=False)
         rows, misplaced = set_apart(rows, block, (times >= low_us) & (times <= high_us), OUTSIDE)
-        bad_rows = [replace(row, cause=f"{row.cause} ({request})") for row in (*block.bad_rows, *misplaced)]
+        left_out.answers += 1
+        left_out.bad_rows += [replace(row, cause=f"{row.cause} ({request})") for row in (*block.bad_rows, *misplaced)]
         rows = filled = wanted_rows(rows, self._root, partial(self._is_wanted, window))
         if self._is_empty is not None and rows.num_rows:
             filled = rows.filter(pc.invert(self._is_empty(rows)))
-        left_out.add(rows.num_rows - filled.num_rows, bad_rows)
+        left_out.empty_rows += rows.num_rows - filled.num_rows
         return filled
 
     def _is_wanted(self, window: Window, contract: OptionContract) -> bool:

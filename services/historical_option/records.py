@@ -125,24 +125,27 @@ class Contracts:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._numbers: _Int64s = np.array([], np.int64)
+        # The last is none, so that each search ends at a number.
+        self._numbers: _Int64s = np.array([np.iinfo(np.int64).max])
         self._known: dict[int, tuple[str, date, float, str]] = {}
         self._spelled = pa.RecordBatch.from_pylist([], _SPELLED)
 
     def columns(self, numbers: _Int64s) -> dict[str, Any]:
         """The record columns that say of which contract a row is."""
-        new = np.setdiff1d(numbers, self._numbers)
-        if len(new):
-            self._learn(new)
-        rows = self._spelled.take(np.searchsorted(self._numbers, numbers))
+        places = np.searchsorted(self._numbers, numbers)
+        if (self._numbers[places] != numbers).any():
+            self._learn(np.setdiff1d(numbers, self._numbers))
+            places = np.searchsorted(self._numbers, numbers)
+        rows = self._spelled.take(places)
         return {"root": pa.repeat(self._root, len(numbers)), **dict(zip(_SPELLED.names, rows.columns, strict=True))}
 
     def _learn(self, new: _Int64s) -> None:
         for number in new.tolist():
             one = contract_of(number, self._root)
             self._known[number] = one.osi, one.expiration, one.strike, one.right.upper()
-        self._numbers = np.array(sorted(self._known), np.int64)
-        columns = zip(*(self._known[number] for number in self._numbers.tolist()), strict=True)
+        numbers = sorted(self._known)
+        self._numbers = np.array([*numbers, self._numbers[-1]])
+        columns = zip(*map(self._known.__getitem__, numbers), strict=True)
         arrays = [pa.array(values, field.type) for values, field in zip(columns, _SPELLED, strict=True)]
         self._spelled = pa.RecordBatch.from_arrays(arrays, schema=_SPELLED)
 
