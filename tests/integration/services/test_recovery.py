@@ -2,34 +2,20 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
-from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
 
 from stoculus.kafka.admin import connect, delete_topics, partition_counts
 from stoculus.kafka.checkpoints import partition_of
-from stoculus.topics import CHECKPOINTS
 from tests.conftest import Broker, Registry
 from tests.integration.kafka.conftest import Record
 from tests.integration.services.conftest import Read, ServiceOf, quotes
 from tests.integration.services.harness import Checkpoints, Service, Simulator, content, until
+from tests.integration.services.transactions import ends, hanging_transaction
 
 MEGABYTE = 1_000_000
 QUOTES = {"path": "stock/history/quote"}
-
-
-def ends(broker: Broker, topic: str) -> tuple[int, int]:
-    """The end of all records, and the end of those before the first open transaction."""
-    found = []
-    for isolation in ("read_uncommitted", "read_committed"):
-        consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "tests", "isolation.level": isolation})
-        found.append(consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)[1])
-        consumer.close()
-    return found[0], found[1]
 
 
 @pytest.fixture
@@ -145,23 +131,6 @@ def test_two_runners_that_start_together_write_one_topic(
         until(lambda each=each: each.status(task_id) is None, "both have ended")  # type: ignore[misc]
 
     assert content(read(task_id)) == content(reference)
-
-
-@contextmanager
-def hanging_transaction(broker: Broker, partition: int) -> Iterator[None]:
-    """Another task's transaction, open on a partition of the checkpoint topic."""
-    producer = Producer(
-        {"bootstrap.servers": broker.bootstrap, "transactional.id": uuid4().hex, "transaction.timeout.ms": 60_000}
-    )
-    producer.init_transactions(30)
-    producer.begin_transaction()
-    producer.produce(CHECKPOINTS, b"{}", b"another", partition)
-    producer.flush()
-    try:
-        yield
-    finally:
-        producer.abort_transaction(30)
-        producer.close()
 
 
 def test_checkpoints_behind_anothers_hanging_transaction_are_waited_for_at_a_restart(
