@@ -15,7 +15,6 @@ from typing import Any, Final
 import httpx2
 from confluent_kafka.admin import AdminClient
 
-from local.java import located
 from local.processes import Program, Supervisor
 from local.registry import url as registry_url
 from local.stack import Stack
@@ -83,7 +82,7 @@ class World:
 
     def program(self, name: str) -> Program:
         """How the stack starts a program."""
-        programs = self._stack._programs(located(self.settings.var_dir / "java"))
+        programs = self._stack._programs()
         return next(program for program in programs if program.name == name)
 
     def start(self, program: Program, *, ready: bool = True) -> None:
