@@ -102,13 +102,13 @@ def test_records_of_a_chain_are_read_in_every_format_in_the_markets_order(stack:
 def test_contracts_named_one_by_one_fill_a_topic_for_each_root(stack: Stack) -> None:
     named = ["AAPL240105C00200000", "SPXW  240105P04700000", "SPXW  240105C04700000"]
     data = [{"asset": "option", "schema": "eod", "contracts": named}]
-    submitted = stack.submit(backtest_id="named", data=data)
+    submitted = stack.submit(backtest_id="by-contract", data=data)
 
-    assert submitted["topics"] == ["option-aapl-eod-historical-named", "option-spxw-eod-historical-named"]
-    assert stack.wait_for("named", "completed", "failed")["state"] == "completed"
-    page = stack.api.get("/v1/backtests/named/records", params={"topic": submitted["topics"][1]})
+    assert submitted["topics"] == ["option-aapl-eod-historical-by-contract", "option-spxw-eod-historical-by-contract"]
+    assert stack.wait_for("by-contract", "completed", "failed")["state"] == "completed"
+    page = stack.api.get("/v1/backtests/by-contract/records", params={"topic": submitted["topics"][1]})
     assert [row["symbol"] for row in lines(page.content)] == ["SPXW  240105C04700000", "SPXW  240105P04700000"]
-    again = stack.submit(backtest_id="named", data=[data[0] | {"contracts": [one.lower() for one in reversed(named)]}])
+    again = stack.submit(backtest_id="by-contract", data=[data[0] | {"contracts": [one.lower() for one in reversed(named)]}])
     assert again["created_at"] == submitted["created_at"]
 
 
