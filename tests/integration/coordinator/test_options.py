@@ -108,7 +108,9 @@ def test_contracts_named_one_by_one_fill_a_topic_for_each_root(stack: Stack) -> 
     assert stack.wait_for("by-contract", "completed", "failed")["state"] == "completed"
     page = stack.api.get("/v1/backtests/by-contract/records", params={"topic": submitted["topics"][1]})
     assert [row["symbol"] for row in lines(page.content)] == ["SPXW  240105C04700000", "SPXW  240105P04700000"]
-    again = stack.submit(backtest_id="by-contract", data=[data[0] | {"contracts": [one.lower() for one in reversed(named)]}])
+    again = stack.submit(
+        backtest_id="by-contract", data=[data[0] | {"contracts": [one.lower() for one in reversed(named)]}]
+    )
     assert again["created_at"] == submitted["created_at"]
 
 
