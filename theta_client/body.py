@@ -1,11 +1,13 @@
 """A body as it arrives, to blocks: is it a table at all, where it is cut, and what to do with an end inside a row."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from itertools import chain
 
 import pyarrow as pa
 
-from stoculus.errors import NoData, VendorAnswerMalformed, VendorBodyCut
+from stoculus.errors import NoData, StoculusError, VendorAnswerMalformed, VendorBodyCut
 from theta_client.protocol import EVIDENCE_BYTES, plain_text
 from theta_client.table import BadRow, Block, Table, count_lines
 
@@ -18,37 +20,61 @@ def read_blocks(
     request: str,
     *,
     block_bytes: int,
+    parsers: Executor,
     first_line: int = 2,
     tolerate_cut: bool = False,
 ) -> Iterator[Block]:
     """The blocks of a CSV body: whole lines of at most `block_bytes`, the same however the network cut the body.
 
-    `first_line` is the number of the first line after the header. Raises VendorAnswerMalformed or NoData for a body
-    that is no table, NoData for a header alone, VendorBodyCut after the whole lines of a body that ends inside one
-    (`tolerate_cut`: yields that as a bad row).
+    One is parsed, by `parsers`, while the next arrives. `first_line` is the number of the first line after the header.
+    Raises VendorAnswerMalformed or NoData for a body that is no table, NoData for a header alone, VendorBodyCut after
+    the whole lines of a body that ends inside one (`tolerate_cut`: yields that as a bad row).
     """
     chunks = iter(chunks)
     header, rest = _first_line(chunks, request)
     table = Table(_checked_names(header, rest, columns, request), columns, request)
-    line, empty = first_line, True
-    for data in _cut(chain([rest], chunks), block_bytes, request):
-        if data.endswith(b"\n"):
-            block = table.block(data, line)
-        elif tolerate_cut:
-            cut = BadRow(line, data, "the body ends inside a row")
-            block = Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], data, line)
-        else:
+    parsed = _parsed(_cut(chain([rest], chunks), block_bytes, request), table, parsers, first_line)
+    empty = True
+    for block in parsed:
+        if not block.data.endswith(b"\n") and not tolerate_cut:
             raise VendorBodyCut(
-                f"The answer to {request} ends inside line {line}.",
+                f"The answer to {request} ends inside line {block.first_line}.",
                 remedy="It is asked for again; a terminal that always does so needs a restart.",
-                detail=data[:EVIDENCE_BYTES].decode("utf-8", "replace"),
+                detail=block.data[:EVIDENCE_BYTES].decode("utf-8", "replace"),
             )
-        line += count_lines(data)
         if block.batch.num_rows or block.bad_rows:
             empty = False
             yield block
     if empty:
         raise NoData(f"Theta Terminal answered {request} with a header and no row.")
+
+
+def _parsed(pieces: Iterator[bytes], table: Table, parsers: Executor, line: int) -> Iterator[Block]:
+    """The pieces as blocks, in order; where no more arrive, what has arrived comes before the error."""
+    ahead: deque[Future[Block]] = deque()
+    failure: StoculusError | None = None
+    while True:
+        try:
+            piece = next(pieces, None)
+        except StoculusError as error:
+            piece, failure = None, error
+        if piece is None:
+            break
+        ahead.append(parsers.submit(_block, piece, table, line))
+        line += count_lines(piece)
+        if len(ahead) > 1:
+            yield ahead.popleft().result()
+    for future in ahead:
+        yield future.result()
+    if failure is not None:
+        raise failure
+
+
+def _block(piece: bytes, table: Table, line: int) -> Block:
+    if piece.endswith(b"\n"):
+        return table.block(piece, line)
+    cut = BadRow(line, piece, "the body ends inside a row")
+    return Block(table.block(b"", line).batch, pa.array([], pa.int64()), [cut], piece, line)
 
 
 def _first_line(chunks: Iterator[bytes], request: str) -> tuple[bytes, bytes]:

@@ -1,8 +1,10 @@
 """What services import: history, lists, calendar and status of one Theta Terminal. Thread-safe, synchronous."""
 
+import os
 import random as random_numbers
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -55,6 +57,7 @@ class ThetaClient:
     ) -> None:
         self._transport = Transport(url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s)
         self._account = Account(Tier(tier), self.status, budgets=budgets, sleep=sleep, random=random)
+        self._parsers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="parse")
 
     @property
     def tier(self) -> Tier:
@@ -64,6 +67,7 @@ class ThetaClient:
     def close(self) -> None:
         """Close the pool's connections."""
         self._transport.close()
+        self._parsers.shutdown(wait=False)
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +101,7 @@ class ThetaClient:
                 columns=columns,
                 request=str(part),
                 block_bytes=block_bytes,
+                parsers=self._parsers,
                 first_line=line,
                 tolerate_cut=tolerate_cut,
             )

@@ -153,7 +153,7 @@ class Contracts:
 def wanted_rows(rows: pa.RecordBatch, root: str, is_wanted: Callable[[OptionContract], bool]) -> pa.RecordBatch:
     """The rows of wanted contracts."""
     numbers = rows["contract"].to_numpy()
-    known = np.unique(numbers)
+    known = np.unique(numbers[np.flatnonzero(np.diff(numbers, prepend=-1))])
     wanted = np.array([is_wanted(contract_of(int(number), root)) for number in known], bool)
     return rows if wanted.all() else rows.filter(pa.array(np.isin(numbers, known[wanted])))
 

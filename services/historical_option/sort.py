@@ -4,11 +4,14 @@ import logging
 import os
 import shutil
 import threading
+from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 import psutil
 import pyarrow as pa
 
@@ -19,15 +22,16 @@ log = logging.getLogger(__name__)
 SORTED_ROWS: Final = 50_000
 """Rows a batch that comes out, and so of a transaction."""
 
-_LEAST_MEMORY_MB: Final = 128
+_LEAST_DUCKDB_MB: Final = 128
 _SORT: Final = "SELECT * EXCLUDE (line) FROM unsorted ORDER BY ts_event, contract, line"
 _SPILLED: Final = "SELECT coalesce(sum(size), 0) FROM duckdb_temporary_files()"
 
 
 class ChainSorter:
-    """Sorts by DuckDB: all chunks that are sorted at once share its memory, and spill to disk beyond. Thread-safe.
+    """Sorts chunks. Thread-safe; all that are sorted at once share the memory.
 
-    `spill_dir`: a folder below it is the process's own and goes with it; those of dead processes are removed.
+    In memory while half of it is enough, by DuckDB in the other half and on disk beyond. `spill_dir`: a folder below it
+    is the process's own and goes with it; those of dead processes are removed.
     """
 
     def __init__(self, memory_mb: int, spill_dir: Path) -> None:
@@ -36,10 +40,11 @@ class ChainSorter:
         self._folder = spill_dir / str(os.getpid())
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        self._free_bytes = memory_mb * 2**20 // 2
         self._db = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": f"{max(memory_mb, _LEAST_MEMORY_MB)}MB",
+                "memory_limit": f"{max(memory_mb // 2, _LEAST_DUCKDB_MB)}MB",
                 "temp_directory": str(self._folder),
                 "threads": os.cpu_count() or 1,
             },
@@ -50,6 +55,29 @@ class ChainSorter:
 
         What `batches` raises is raised as it is; SortFailed where memory or disk are not enough.
         """
+        held: deque[pa.RecordBatch] = deque()
+        taken_bytes = 0
+        try:
+            for batch in batches:
+                held.append(batch)
+                if not self._take(batch.nbytes):
+                    break
+                taken_bytes += batch.nbytes
+            else:
+                yield from _sorted_in_memory(schema, held)
+                return
+            yield from self._sorted_by_duckdb(schema, chain(_drained(held), batches))
+        finally:
+            self._take(-taken_bytes)
+
+    def _take(self, size: int) -> bool:
+        with self._lock:
+            if self._free_bytes < size:
+                return False
+            self._free_bytes -= size
+            return True
+
+    def _sorted_by_duckdb(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         source = _Source(batches)
         reader = pa.RecordBatchReader.from_batches(schema, source)
         with self._db.cursor() as cursor:
@@ -77,6 +105,23 @@ class ChainSorter:
             log.info("%.0f MB are spilled to %s", spilled / 1e6, self._folder)
         with self._lock:
             self.spilled_bytes_peak = max(self.spilled_bytes_peak, int(spilled))
+
+
+def _sorted_in_memory(schema: pa.Schema, held: deque[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    columns = deque([batch.column(place) for batch in held] for place in range(len(schema)))
+    held.clear()
+    # Column by column, so that what is put together does not double what is held.
+    whole = [pa.chunked_array(columns.popleft(), field.type).combine_chunks() for field in schema]
+    rows = pa.RecordBatch.from_arrays(whole, schema=schema)
+    order = np.lexsort([rows[key].to_numpy() for key in ("line", "contract", "ts_event")])
+    data = rows.drop_columns(["line"])
+    for start in range(0, len(order), SORTED_ROWS):
+        yield data.take(order[start : start + SORTED_ROWS])
+
+
+def _drained(held: deque[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    while held:
+        yield held.popleft()
 
 
 class _Source:

@@ -55,7 +55,14 @@ class MemoryClient(ThetaClient):
         assert isinstance(request, HistoryRequest)
         body = self._bodies[request.window.start]
         pieces = (body[start : start + _NETWORK_BYTES] for start in range(0, len(body), _NETWORK_BYTES))
-        return read_blocks(pieces, columns, str(request), block_bytes=block_bytes, tolerate_cut=tolerate_cut)
+        return read_blocks(
+            pieces,
+            columns,
+            str(request),
+            block_bytes=block_bytes,
+            parsers=self._parsers,
+            tolerate_cut=tolerate_cut,
+        )
 
 
 def pipeline(bench: Bench, bodies: Mapping[date, bytes], name: str, *, c_loop: bool) -> float:

@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -22,6 +23,7 @@ QUOTE = (
     .append(pa.field("ask", pa.float64()))
 )
 DAY = date(2024, 1, 2)
+PARSERS = ThreadPoolExecutor(2)
 Step = Callable[[socket.socket], None]
 
 

@@ -1,12 +1,12 @@
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, NoData, VendorAnswerMalformed, VendorBodyCut
-from tests.unit.theta_client.conftest import QUOTE
+from tests.unit.theta_client.conftest import PARSERS, QUOTE
 from theta_client.body import read_blocks
 from theta_client.table import BadRow, Block
 
@@ -15,8 +15,17 @@ ROWS = [b"2024-01-02T09:30:00.%03d,%d,1.5,2.5\r\n" % (n, n) for n in range(20)]
 BODY = HEADER + b"".join(ROWS)
 
 
-def blocks(*chunks: bytes, block_bytes: int = 1 << 20, tolerate_cut: bool = False) -> Iterator[Block]:
-    return read_blocks(chunks, QUOTE, "stock/history/quote AAPL", block_bytes=block_bytes, tolerate_cut=tolerate_cut)
+def blocks(
+    *sent: bytes, chunks: Iterable[bytes] = (), block_bytes: int = 1 << 20, tolerate_cut: bool = False
+) -> Iterator[Block]:
+    return read_blocks(
+        chain(sent, chunks),
+        QUOTE,
+        "stock/history/quote AAPL",
+        block_bytes=block_bytes,
+        parsers=PARSERS,
+        tolerate_cut=tolerate_cut,
+    )
 
 
 @settings(deadline=None)
@@ -85,6 +94,24 @@ def test_a_body_that_ends_inside_a_row_gives_its_whole_rows_and_then_fails(parti
     with pytest.raises(VendorBodyCut, match="ends inside line 22") as cut:
         next(found)
     assert cut.value.detail == partial.decode()
+
+
+def test_where_the_network_breaks_off_the_whole_blocks_come_first() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield HEADER + b"".join(ROWS[:10]) + ROWS[10][:5]
+        raise VendorBodyCut("The answer broke off.")
+
+    found = blocks(chunks=chunks(), block_bytes=4 * len(ROWS[0]))
+    assert [next(found).batch.num_rows, next(found).batch.num_rows] == [4, 4]
+    with pytest.raises(VendorBodyCut, match="broke off"):
+        next(found)
+
+
+def test_no_block_comes_after_one_that_cannot_be_read() -> None:
+    foreign = b"".join(b"x" * 20 + b"%d\r\n" % n for n in range(10_001))
+    found = blocks(BODY, foreign, *ROWS, block_bytes=len(foreign) // 3 * 4)
+    with pytest.raises(VendorAnswerMalformed, match="too many rows"):
+        list(found)
 
 
 def test_a_tolerated_cut_is_a_bad_row() -> None:

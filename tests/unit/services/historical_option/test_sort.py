@@ -24,6 +24,14 @@ def sorter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainSorter]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def without_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainSorter]:
+    """Holds nothing itself: all rows go to DuckDB."""
+    made = ChainSorter(0, tmp_path_factory.mktemp("spill"))
+    yield made
+    made.close()
+
+
 def batch(rows: list[tuple[int, int, int]]) -> pa.RecordBatch:
     """Rows of event time, contract and line, with a value that tells them apart."""
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
@@ -43,10 +51,10 @@ def many(rows: int) -> Iterator[pa.RecordBatch]:
 WIDE = pa.schema([*SCHEMA, *(pa.field(f"value{n}", pa.int64()) for n in range(11))])
 
 
-@given(st.lists(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=30), max_size=5))
-@settings(max_examples=20)
-def test_rows_come_by_time_then_contract_then_line(blocks: list[list[tuple[int, int, int]]]) -> None:
-    sorter = SHARED[0]
+@given(st.lists(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=30), max_size=5), st.sampled_from([0, 1]))
+@settings(max_examples=40)
+def test_rows_come_by_time_then_contract_then_line(blocks: list[list[tuple[int, int, int]]], way: int) -> None:
+    sorter = SHARED[way]
     found = [row for out in sorter.sorted(SCHEMA, map(batch, blocks)) for row in out.to_pylist()]
 
     expected = sorted(row for block in blocks for row in block)
@@ -58,8 +66,14 @@ SHARED: list[ChainSorter] = []
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _shared(sorter: ChainSorter) -> None:
-    SHARED.append(sorter)
+def _shared(sorter: ChainSorter, without_memory: ChainSorter) -> None:
+    SHARED.extend([sorter, without_memory])
+
+
+def test_both_ways_give_the_same_bytes(sorter: ChainSorter, without_memory: ChainSorter) -> None:
+    in_memory, by_duckdb = (pa.Table.from_batches(one.sorted(WIDE, many(120_000))) for one in (sorter, without_memory))
+
+    assert in_memory.combine_chunks().equals(by_duckdb.combine_chunks())
 
 
 def test_batches_have_so_many_rows_at_the_most_and_no_line(sorter: ChainSorter) -> None:
@@ -96,7 +110,9 @@ def test_an_error_of_the_rows_comes_out_as_it_is(sorter: ChainSorter) -> None:
     assert [out.num_rows for out in sorter.sorted(SCHEMA, iter([batch([(1, 1, 1)])]))] == [1]
 
 
-def test_several_chunks_are_sorted_at_once(sorter: ChainSorter) -> None:
+@pytest.mark.parametrize("memory_mb", [0, 40, 256])
+def test_several_chunks_are_sorted_at_once(memory_mb: int, tmp_path: Path) -> None:
+    sorter = ChainSorter(memory_mb, tmp_path)
     counts: list[int] = []
     start = threading.Barrier(4)
 
@@ -110,13 +126,17 @@ def test_several_chunks_are_sorted_at_once(sorter: ChainSorter) -> None:
     for thread in threads:
         thread.join()
     assert counts == [150_000 // 391 * 391] * 4
+    sorter.close()
 
 
-def test_whoever_stops_in_the_middle_leaves_room_for_others(sorter: ChainSorter) -> None:
+@pytest.mark.parametrize("memory_mb", [0, 30])
+def test_whoever_stops_in_the_middle_leaves_room_for_others(memory_mb: int, tmp_path: Path) -> None:
+    sorter = ChainSorter(memory_mb, tmp_path)
     for _ in range(6):
         rows = sorter.sorted(WIDE, many(120_000))
         assert next(rows).num_rows == SORTED_ROWS
         rows.close()  # type: ignore[attr-defined]
+    sorter.close()
 
 
 def test_files_of_dead_processes_are_removed_and_those_of_others_stay(tmp_path: Path) -> None:
