@@ -128,7 +128,7 @@ class OptionJob:
             encode(rows, self._record),
             sorted(left_out.bad_rows, key=lambda row: (row.cause, row.line)),
             left_out.empty_rows,
-            min(batch.nbytes, BLOCK_BYTES),
+            batch.nbytes,
         )
 
     def _facts(self) -> JobFacts:

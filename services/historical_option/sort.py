@@ -15,16 +15,20 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
+from services.kit.fetch import BLOCK_BYTES
 from stoculus.errors import SortFailed
 
 log = logging.getLogger(__name__)
 
-SORTED_ROWS: Final = 50_000
-"""Rows a batch that comes out, and so of a transaction."""
-
 _LEAST_DUCKDB_MB: Final = 128
 _SORT: Final = "SELECT * EXCLUDE (line) FROM unsorted ORDER BY ts_event, contract, line"
 _SPILLED: Final = "SELECT coalesce(sum(size), 0) FROM duckdb_temporary_files()"
+
+
+def rows_of_a_block(schema: pa.Schema) -> int:
+    """How many rows of columns of fixed width a batch that comes out has, and so a transaction."""
+    row_bits: int = sum(field.type.bit_width for field in schema)
+    return BLOCK_BYTES * 8 // row_bits
 
 
 class ChainSorter:
@@ -83,7 +87,7 @@ class ChainSorter:
         with self._db.cursor() as cursor:
             try:
                 cursor.register("unsorted", reader)
-                ordered = cursor.sql(_SORT).to_arrow_reader(SORTED_ROWS)
+                ordered = cursor.sql(_SORT).to_arrow_reader(rows_of_a_block(schema))
                 self._note_spill(cursor)
                 yield from ordered
             except (duckdb.Error, pa.ArrowException) as error:
@@ -115,8 +119,9 @@ def _sorted_in_memory(schema: pa.Schema, held: deque[pa.RecordBatch]) -> Iterato
     rows = pa.RecordBatch.from_arrays(whole, schema=schema)
     order = np.lexsort([rows[key].to_numpy() for key in ("line", "contract", "ts_event")])
     data = rows.drop_columns(["line"])
-    for start in range(0, len(order), SORTED_ROWS):
-        yield data.take(order[start : start + SORTED_ROWS])
+    rows_at_once = rows_of_a_block(schema)
+    for start in range(0, len(order), rows_at_once):
+        yield data.take(order[start : start + rows_at_once])
 
 
 def _drained(held: deque[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.historical_option.sort import SORTED_ROWS, ChainSorter
+from services.historical_option.sort import ChainSorter, rows_of_a_block
 from stoculus.errors import VendorSilent
 
 SCHEMA = pa.schema([pa.field(name, pa.int64()) for name in ("ts_event", "contract", "line", "value")])
@@ -79,7 +79,7 @@ def test_both_ways_give_the_same_bytes(sorter: ChainSorter, without_memory: Chai
 def test_batches_have_so_many_rows_at_the_most_and_no_line(sorter: ChainSorter) -> None:
     batches = list(sorter.sorted(WIDE, many(120_000)))
 
-    assert max(out.num_rows for out in batches) == SORTED_ROWS
+    assert max(out.num_rows for out in batches) == rows_of_a_block(WIDE)
     assert batches[0].schema.names == [name for name in WIDE.names if name != "line"]
 
 
@@ -134,7 +134,7 @@ def test_whoever_stops_in_the_middle_leaves_room_for_others(memory_mb: int, tmp_
     sorter = ChainSorter(memory_mb, tmp_path)
     for _ in range(6):
         rows = sorter.sorted(WIDE, many(120_000))
-        assert next(rows).num_rows == SORTED_ROWS
+        assert next(rows).num_rows == rows_of_a_block(WIDE)
         rows.close()  # type: ignore[attr-defined]
     sorter.close()
 
