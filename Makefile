@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-up local-down test chaos lint types format bench lock clean
+.PHONY: help setup demo local-up local-down test chaos lint types format bench lock calendar clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ lock: $(READY) ## lock the dependencies anew with their hashes: Python's, and Ja
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--python-version 3.11 --extra suite --extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/python -m local.java
+
+calendar: $(READY) ## write the days on which the market did not close at 16:00 anew
+	@$(BIN)/python -m tests.nyse_days
 
 clean: ## stop the local stack; remove its state and all that was built, .venv too
 	@if [ -x $(BIN)/stoculus ]; then $(BIN)/stoculus local down; fi

@@ -1,16 +1,15 @@
 """Trading days, sessions, half days, and New York time to UTC.
 
-Days come from exchange_calendars (XNYS). Outside of FIRST_DAY..last_day() nothing is known, and asking raises
-InvalidRequest.
+Days come from `nyse_days.csv`, a table of the exceptions that exchange_calendars (XNYS) knows; `make calendar` writes
+it anew. Outside of FIRST_DAY..LAST_DAY nothing is known, and asking raises InvalidRequest.
 """
 
+import csv
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from importlib.resources import files
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
-
-import exchange_calendars
-from exchange_calendars import ExchangeCalendar
 
 from stoculus.errors import InvalidRequest
 
@@ -18,6 +17,7 @@ NEW_YORK: Final = ZoneInfo("America/New_York")
 FIRST_DAY: Final = date(1998, 1, 2)
 LAST_DAY: Final = date(2030, 12, 31)
 OPEN: Final = time(9, 30)
+CLOSE: Final = time(16)
 DAY_START: Final = time(0)
 DAY_END: Final = time(23, 59, 59, 999_000)
 # rest.md 10.1: between 00:00 and 01:45 the previous day's history may be missing.
@@ -27,15 +27,17 @@ Session = Literal["regular", "extended"]
 
 
 @lru_cache(maxsize=1)
-def _nyse() -> ExchangeCalendar:
-    return exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat())
-
-
-@lru_cache(maxsize=1)
 def _closes() -> dict[date, time]:
-    closes = _nyse().closes
-    days, moments = closes.index.to_pydatetime(), closes.dt.to_pydatetime()
-    return {day.date(): close.astimezone(NEW_YORK).time() for day, close in zip(days, moments, strict=True)}
+    """When the market closed, by trading day."""
+    every_day = (FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1))
+    closes = {day: CLOSE for day in every_day if day.weekday() < 5}
+    for row in csv.DictReader((files("stoculus") / "nyse_days.csv").read_text().splitlines()):
+        day = date.fromisoformat(row["day"])
+        if row["close"]:
+            closes[day] = time.fromisoformat(row["close"])
+        else:
+            del closes[day]
+    return closes
 
 
 def check_known(day: date, *, field: str) -> None:

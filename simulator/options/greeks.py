@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import elementwise
 from scipy.special import ndtr
 
 from simulator.market import Ints
@@ -182,6 +181,8 @@ def _widths(depth: Floats, value: Floats) -> Floats:
 
     if not len(value):
         return value
+    from scipy.optimize import elementwise  # here, because it takes long and few requests need it
+
     steepest = np.maximum(np.sqrt(-2 * depth), 2 * _MIN_WIDTH)
     below = _normalised(steepest, depth) > value
     bracket = (np.where(below, _MIN_WIDTH, steepest), np.where(below, steepest, _MAX_WIDTH))

@@ -20,6 +20,12 @@ from stoculus.calendar import (
     trading_days,
 )
 from stoculus.errors import InvalidRequest
+from tests import nyse_days
+
+
+def test_the_days_are_those_of_exchange_calendars() -> None:
+    assert nyse_days.TABLE.read_text() == nyse_days.table(), "`make calendar` writes them anew"
+
 
 DAYS = st.dates(FIRST_DAY, LAST_DAY)
 
