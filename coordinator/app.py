@@ -27,7 +27,7 @@ from coordinator.keeper import Keeper
 from coordinator.metrics import BacktestMetrics
 from coordinator.progress import Changes, Progress, Record, Tail
 from services.kit.app import create_app
-from stoculus import calendar, topics
+from stoculus import topics
 from stoculus.errors import StoculusError
 from stoculus.records.catalog import Asset
 from stoculus.settings import CoordinatorSettings
@@ -104,8 +104,6 @@ class Coordinator:
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Work as long as the app is served."""
         loop = asyncio.get_running_loop()
-        # The calendar takes most of a second to load: not in the first request.
-        await asyncio.to_thread(calendar.is_trading_day, calendar.FIRST_DAY)
         tails = [self.checkpoint_tail, self.manifest_tail]
         threads = [tail.start(loop) for tail in tails]
         work = asyncio.create_task(self.keeper.run_all())

@@ -20,7 +20,7 @@ NO_HASH = "0" * 64
 
 
 class VendorRequest(BaseModel):
-    """Vendor parameters as sent; the days of each chunk stand in `Checkpoint.chunks`."""
+    """Vendor parameters as sent: those that all requests of the task have in common, so no days and no contracts."""
 
     path: str
     params: dict[str, str]

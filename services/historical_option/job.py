@@ -59,7 +59,6 @@ class OptionJob:
         self._record = self._schema.record
         self._mapping = MAPPINGS[self._schema.kind]
         self._is_empty = empty_rows_of(task)
-        self._named = frozenset(task.contracts or ())
         self.facts = self._facts()
 
     def read(self, window: Window, aborted: threading.Event, *, tolerate_cut: bool) -> Iterator[Prepared]:
@@ -118,7 +117,7 @@ class OptionJob:
         # The vendor's test contracts expired in years such as 1882.
         if contract.expiration < first_expiration(self._task, window.start):
             return False
-        return contract.osi in self._named if self._named else self._task.has(contract, window.start)
+        return self._task.has(contract, window.start)
 
     def _prepared(self, batch: pa.RecordBatch, contracts: Contracts, left_out: _LeftOut) -> Prepared:
         rows = to_records(batch, self._record, contracts)
