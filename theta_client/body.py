@@ -1,13 +1,12 @@
 """A body as it arrives, to blocks: is it a table at all, where it is cut, and what to do with an end inside a row."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, wait
 from itertools import chain
 
 import pyarrow as pa
 
-from stoculus.errors import NoData, StoculusError, VendorAnswerMalformed, VendorBodyCut
+from stoculus.errors import NoData, VendorAnswerMalformed, VendorBodyCut
 from theta_client.protocol import EVIDENCE_BYTES, plain_text
 from theta_client.table import BadRow, Block, Table, count_lines
 
@@ -20,20 +19,20 @@ def read_blocks(
     request: str,
     *,
     block_bytes: int,
-    parsers: Executor,
+    readers: Executor,
     first_line: int = 2,
     tolerate_cut: bool = False,
 ) -> Iterator[Block]:
     """The blocks of a CSV body: whole lines of at most `block_bytes`, the same however the network cut the body.
 
-    One is parsed, by `parsers`, while the next arrives. `first_line` is the number of the first line after the header.
-    Raises VendorAnswerMalformed or NoData for a body that is no table, NoData for a header alone, VendorBodyCut after
-    the whole lines of a body that ends inside one (`tolerate_cut`: yields that as a bad row).
+    While one is parsed and used, a thread of `readers` receives the next. `first_line` is the number of the first line
+    after the header. Raises VendorAnswerMalformed or NoData for a body that is no table, NoData for a header alone,
+    VendorBodyCut after the whole lines of a body that ends inside one (`tolerate_cut`: yields that as a bad row).
     """
     chunks = iter(chunks)
     header, rest = _first_line(chunks, request)
     table = Table(_checked_names(header, rest, columns, request), columns, request)
-    parsed = _parsed(_cut(chain([rest], chunks), block_bytes, request), table, parsers, first_line)
+    parsed = _parsed(_cut(chain([rest], chunks), block_bytes, request), table, readers, first_line)
     empty = True
     for block in parsed:
         if not block.data.endswith(b"\n") and not tolerate_cut:
@@ -49,25 +48,18 @@ def read_blocks(
         raise NoData(f"Theta Terminal answered {request} with a header and no row.")
 
 
-def _parsed(pieces: Iterator[bytes], table: Table, parsers: Executor, line: int) -> Iterator[Block]:
-    """The pieces as blocks, in order; where no more arrive, what has arrived comes before the error."""
-    ahead: deque[Future[Block]] = deque()
-    failure: StoculusError | None = None
-    while True:
+def _parsed(pieces: Iterator[bytes], table: Table, readers: Executor, line: int) -> Iterator[Block]:
+    """The pieces as blocks, in order."""
+    piece = next(pieces, None)
+    while piece is not None:
+        coming = readers.submit(next, pieces, None)
         try:
-            piece = next(pieces, None)
-        except StoculusError as error:
-            piece, failure = None, error
-        if piece is None:
-            break
-        ahead.append(parsers.submit(_block, piece, table, line))
+            yield _block(piece, table, line)
+        finally:
+            # Before whoever ends here closes the connection.
+            wait([coming])
         line += count_lines(piece)
-        if len(ahead) > 1:
-            yield ahead.popleft().result()
-    for future in ahead:
-        yield future.result()
-    if failure is not None:
-        raise failure
+        piece = coming.result()
 
 
 def _block(piece: bytes, table: Table, line: int) -> Block:

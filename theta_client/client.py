@@ -1,6 +1,5 @@
 """What services import: history, lists, calendar and status of one Theta Terminal. Thread-safe, synchronous."""
 
-import os
 import random as random_numbers
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -34,6 +33,7 @@ Value = TypeVar("Value")
 TicksKind = Literal["trade", "quote"]
 _STATUS_TIMEOUT_S = 5.0
 _LIST_TIMEOUT_S = 10.0
+_MOST_READERS = 64  # more than any account may have requests under way
 
 
 class ThetaClient:
@@ -57,7 +57,7 @@ class ThetaClient:
     ) -> None:
         self._transport = Transport(url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s)
         self._account = Account(Tier(tier), self.status, budgets=budgets, sleep=sleep, random=random)
-        self._parsers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="parse")
+        self._readers = ThreadPoolExecutor(_MOST_READERS, thread_name_prefix="read")
 
     @property
     def tier(self) -> Tier:
@@ -67,7 +67,7 @@ class ThetaClient:
     def close(self) -> None:
         """Close the pool's connections."""
         self._transport.close()
-        self._parsers.shutdown(wait=False)
+        self._readers.shutdown(wait=False)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +101,7 @@ class ThetaClient:
                 columns=columns,
                 request=str(part),
                 block_bytes=block_bytes,
-                parsers=self._parsers,
+                readers=self._readers,
                 first_line=line,
                 tolerate_cut=tolerate_cut,
             )

@@ -60,7 +60,7 @@ class MemoryClient(ThetaClient):
             columns,
             str(request),
             block_bytes=block_bytes,
-            parsers=self._parsers,
+            readers=self._readers,
             tolerate_cut=tolerate_cut,
         )
 

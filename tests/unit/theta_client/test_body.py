@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, NoData, VendorAnswerMalformed, VendorBodyCut
-from tests.unit.theta_client.conftest import PARSERS, QUOTE
+from tests.unit.theta_client.conftest import QUOTE, READERS
 from theta_client.body import read_blocks
 from theta_client.table import BadRow, Block
 
@@ -23,7 +23,7 @@ def blocks(
         QUOTE,
         "stock/history/quote AAPL",
         block_bytes=block_bytes,
-        parsers=PARSERS,
+        readers=READERS,
         tolerate_cut=tolerate_cut,
     )
 
