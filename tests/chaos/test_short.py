@@ -9,6 +9,7 @@ from tests.chaos.hunt import survive_kills
 from tests.chaos.world import BROKER, COORDINATOR, SERVICE, World
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_a_backtest_survives_kills_of_service_broker_and_coordinator(
     world: World, market: Market, rng: random.Random

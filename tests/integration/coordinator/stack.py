@@ -110,6 +110,11 @@ class Stack:
     def fault(self, **fault: Any) -> None:
         httpx2.post(f"{self.simulator_url}/__faults", json=fault, trust_env=False).raise_for_status()
 
+    def struck(self) -> bool:
+        """Whether a fault has met a request."""
+        rules = httpx2.get(f"{self.simulator_url}/__faults", trust_env=False).json()
+        return any(rule["fired"] for rule in rules)
+
 
 def request(**changes: Any) -> dict[str, Any]:
     """A request of a day of bars, with changes."""

@@ -197,7 +197,7 @@ def test_a_mixed_backtest_goes_on_with_its_stocks_while_the_option_service_hangs
     own_stack.coordinator.start()
     own_stack.fault(match=AT_CHAINS, times=1, fault=SLOW)
     own_stack.submit(backtest_id="half", data=[BARS, chain()])
-    until(lambda: state_of(own_stack, "half", 1) == "running", "the chain is on its way")
+    until(own_stack.struck, "the chain is on its way")
 
     assert own_stack.options.running
     own_stack.options.running.send_signal(signal.SIGSTOP)
@@ -225,7 +225,7 @@ def test_a_deleted_mixed_backtest_waits_for_the_service_that_may_still_write(own
     own_stack.coordinator.start()
     own_stack.fault(match=AT_CHAINS, times=1, fault=SLOW)
     own_stack.submit(backtest_id="cut", data=[BARS, chain()])
-    until(lambda: state_of(own_stack, "cut", 1) == "running", "the chain is on its way")
+    until(own_stack.struck, "the chain is on its way")
     own_stack.options.kill9()
     until(lambda: "remarks" in own_stack.api.get("/readyz").json(), "it is seen")
 

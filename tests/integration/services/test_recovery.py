@@ -63,7 +63,7 @@ def test_a_service_killed_at_random_moments_leaves_no_duplicate_and_no_hole(
     checkpoints.completed(second_chunk)
     random, task = Random(4), quotes("killed", end=next_day["end"])
     simulator.fault("slow", bytes_per_s=5 * MEGABYTE)
-    for _ in range(3):
+    for _ in range(2):
         task_id = own_service.start_task(task)
         time.sleep(random.uniform(0.6, 2))
         own_service.kill9()
