@@ -1,5 +1,6 @@
 """What all tests share: one real broker and registry per run, started by the launcher of the local stack."""
 
+import gc
 import os
 import shutil
 import socket
@@ -19,6 +20,8 @@ from stoculus.kafka.registry import register_all
 CHECKOUT = Path(__file__).resolve().parents[1]
 MARKET_DATA = CHECKOUT.parent / "shared" / "market-data"
 
+# Topics as lists of records are millions of objects and no cycles: looking through them costs more than the tests.
+gc.set_threshold(200_000, 50, 50)
 # No Java program of a test lives long enough to be worth more than the first compiler: it halves their CPU time.
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 

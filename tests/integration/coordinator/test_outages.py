@@ -90,6 +90,7 @@ def test_a_deletion_goes_on_after_a_restart(own_stack: Stack) -> None:
     own_stack.submit(backtest_id="doomed")
     own_stack.wait_for("doomed", "completed")
     own_stack.service.end()
+    until(lambda: "historical-stock" in own_stack.api.get("/readyz").text, "it is seen")
     with pytest.raises(httpx2.HTTPError):
         own_stack.api.delete("/v1/backtests/doomed", timeout=1)
     own_stack.coordinator.kill9()

@@ -17,7 +17,7 @@ WAITED_OUT: dict[str, tuple[dict[str, Any], int]] = {
     "429": ({"kind": "status", "status": 429}, 3),
     "500": ({"kind": "status", "status": 500}, 2),
     "571": ({"kind": "status", "status": 571}, 2),
-    "570 of whole answers": ({"kind": "status", "status": 570}, 2),
+    "570": ({"kind": "status", "status": 570}, 1),
     "a reset in the body": ({"kind": "reset", "after_bytes": 10_000}, 2),
     "a cut body": ({"kind": "cut", "after_bytes": 10_001}, 2),
     "silence in the body": ({"kind": "stall", "after_bytes": 10_000, "seconds": 60}, 1),

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from stoculus.checkpoints import Checkpoint
-from stoculus.kafka.admin import connect, partition_counts
-from stoculus.kafka.checkpoints import partition_of
 from tests.conftest import Broker
-from tests.integration.kafka.conftest import Record
+from tests.integration.kafka.conftest import Record, messages_of
 from tests.integration.services.conftest import Read, ServiceOf
 from tests.integration.services.harness import Checkpoints, Service, Simulator, content, hash_of, until
-from tests.integration.services.transactions import ends, hanging_transaction
+from tests.integration.services.transactions import ends
 
 DAY = "2024-01-03"
 TRIES = 8
@@ -171,34 +169,6 @@ def spilled_by(service: Service) -> list[Path]:
     return list(Path(service.environment["STOCULUS_SPILL_DIR"]).glob(f"{service.process.pid}/*"))
 
 
-def test_checkpoints_behind_anothers_hanging_transaction_are_waited_for(
-    own_option_service: Service,
-    broker: Broker,
-    simulator: Simulator,
-    checkpoints: Checkpoints,
-    read: Read,
-    undisturbed: list[Record],
-    backtest_id: str,
-) -> None:
-    """Design 4.3: a runner that does not see its own last checkpoints writes rows twice."""
-    task = chain(backtest_id)
-    simulator.fault("slow", bytes_per_s=5_000_000, match={"path": "option/history/quote"})
-    task_id = own_option_service.start_task(task)
-    # Its checkpoint is read before the topic is made, and nothing written before both answers are here.
-    until(lambda: task_id in partition_counts(connect(broker.bootstrap)), "it has begun")
-    with hanging_transaction(broker, partition_of(task_id)):
-        until(lambda: ends(broker, task_id)[1] > 0, "blocks are written whose checkpoints hide")
-        own_option_service.kill9()
-        simulator.heal()
-        own_option_service.start().start_task(task)
-        time.sleep(1.5)
-        assert own_option_service.status(task_id) is not None, "it ended without its checkpoints"
-        assert checkpoints.of(task_id) is None
-    checkpoints.completed(task_id)
-
-    assert content(read(task_id)) == content(undisturbed)
-
-
 def test_rows_that_the_vendor_has_revised_meanwhile_are_never_mixed(
     half_written: dict[str, Any], option_service: Service, simulator: Simulator, checkpoints: Checkpoints, read: Read
 ) -> None:
@@ -238,19 +208,21 @@ def test_the_same_chain_again_leaves_the_same_bytes_and_a_finished_one_is_left_a
     assert checkpoints.of(task_id) == receipt
 
 
-def test_a_day_larger_than_the_memory_is_sorted_out_of_core_to_the_same_bytes(
-    new_service: ServiceOf, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
+def test_a_day_larger_than_the_memory_is_sorted_out_of_core(
+    new_service: ServiceOf, broker: Broker, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
 ) -> None:
-    """5,000 contracts; the service of 32 MB spills to disk, that of 512 MB holds them."""
-    small, large = (new_service(simulator.url, "historical_option", memory_budget_mb=mb).start() for mb in (32, 512))
-    receipts = [
-        checkpoints.completed(each.start_task(chain(f"{backtest_id}-{each.port}", expirations="all")))
-        for each in (small, large)
-    ]
+    service = new_service(simulator.url, "historical_option", memory_budget_mb=32).start()
+    receipt = checkpoints.completed(service.start_task(chain(backtest_id, expirations="all")))
 
-    assert "spilled" in small.log.read_text()
-    assert "spilled" not in large.log.read_text()
-    assert receipts[0].hash == receipts[1].hash
-    assert receipts[0].records == receipts[1].records > 1_900_000
-    for each in (small, large):
-        assert each.end() == 0
+    assert "spilled" in service.log.read_text()
+    assert receipt.records + receipt.empty_bars == 1_955_000
+    assert service.end() == 0
+    places = [
+        place(m.key() or b"", m.timestamp()[1]) for m in islice(messages_of(broker.bootstrap, receipt.task_id), 100_000)
+    ]
+    assert all(earlier < later for earlier, later in pairwise(places))
+
+
+def place(key: bytes, time_ms: int) -> tuple[int, bytes, bytes, bytes]:
+    """Where a record belongs: by time, expiration, strike, calls before puts."""
+    return time_ms, key[6:12], key[13:], key[12:13]
