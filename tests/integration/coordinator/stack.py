@@ -111,9 +111,9 @@ class Stack:
         httpx2.post(f"{self.simulator_url}/__faults", json=fault, trust_env=False).raise_for_status()
 
     def struck(self) -> bool:
-        """Whether a fault has met a request."""
+        """Whether the last fault has met a request."""
         rules = httpx2.get(f"{self.simulator_url}/__faults", trust_env=False).json()
-        return any(rule["fired"] for rule in rules)
+        return bool(rules[-1]["fired"])
 
 
 def request(**changes: Any) -> dict[str, Any]:
