@@ -1,7 +1,8 @@
 """A body as it arrives, to blocks: is it a table at all, where it is cut, and what to do with an end inside a row."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import chain
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from theta_client.protocol import EVIDENCE_BYTES, plain_text
 from theta_client.table import BadRow, Block, Table, count_lines
 
 _LONGEST_LINE_BYTES = 65536
+_PARSED_AHEAD = 2
 
 
 def read_blocks(
@@ -20,21 +22,21 @@ def read_blocks(
     *,
     block_bytes: int,
     readers: Executor,
+    parsers: Executor,
     first_line: int = 2,
     tolerate_cut: bool = False,
 ) -> Iterator[Block]:
     """The blocks of a CSV body: whole lines of at most `block_bytes`, the same however the network cut the body.
 
-    While one is parsed and used, a thread of `readers` receives the next. `first_line` is the number of the first line
+    While one is used, `readers` receive and `parsers` parse the next. `first_line` is the number of the first line
     after the header. Raises VendorAnswerMalformed or NoData for a body that is no table, NoData for a header alone,
     VendorBodyCut after the whole lines of a body that ends inside one (`tolerate_cut`: yields that as a bad row).
     """
     chunks = iter(chunks)
     header, rest = _first_line(chunks, request)
     table = Table(_checked_names(header, rest, columns, request), columns, request)
-    parsed = _parsed(_cut(chain([rest], chunks), block_bytes, request), table, readers, first_line)
     empty = True
-    for block in parsed:
+    for block in _parsed(_cut(chain([rest], chunks), block_bytes, request), table, readers, parsers, first_line):
         if not block.data.endswith(b"\n") and not tolerate_cut:
             raise VendorBodyCut(
                 f"The answer to {request} ends inside line {block.first_line}.",
@@ -48,18 +50,28 @@ def read_blocks(
         raise NoData(f"Theta Terminal answered {request} with a header and no row.")
 
 
-def _parsed(pieces: Iterator[bytes], table: Table, readers: Executor, line: int) -> Iterator[Block]:
-    """The pieces as blocks, in order."""
-    piece = next(pieces, None)
-    while piece is not None:
-        coming = readers.submit(next, pieces, None)
-        try:
-            yield _block(piece, table, line)
-        finally:
+def _parsed(pieces: Iterator[bytes], table: Table, readers: Executor, parsers: Executor, line: int) -> Iterator[Block]:
+    """The pieces as blocks, in order, each as soon as it is parsed; while they are used the next arrive."""
+    ahead: deque[Future[Block]] = deque()
+    coming: Future[bytes | None] | None = readers.submit(next, pieces, None)
+    try:
+        while coming is not None or ahead:
+            has_room = coming is not None and len(ahead) < _PARSED_AHEAD
+            if coming is not None and has_room:
+                wait([coming, *ahead][:2], return_when=FIRST_COMPLETED)
+            if coming is not None and has_room and coming.done() and (not ahead or coming.exception() is None):
+                piece = coming.result()
+                coming = None
+                if piece is not None:
+                    coming = readers.submit(next, pieces, None)
+                    ahead.append(parsers.submit(_block, piece, table, line))
+                    line += count_lines(piece)
+            else:
+                yield ahead.popleft().result()
+    finally:
+        if coming is not None:
             # Before whoever ends here closes the connection.
             wait([coming])
-        line += count_lines(piece)
-        piece = coming.result()
 
 
 def _block(piece: bytes, table: Table, line: int) -> Block:

@@ -1,5 +1,6 @@
 """What services import: history, lists, calendar and status of one Theta Terminal. Thread-safe, synchronous."""
 
+import os
 import random as random_numbers
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -58,6 +59,8 @@ class ThetaClient:
         self._transport = Transport(url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s)
         self._account = Account(Tier(tier), self.status, budgets=budgets, sleep=sleep, random=random)
         self._readers = ThreadPoolExecutor(_MOST_READERS, thread_name_prefix="read")
+        # As few as can work at once: each keeps memory that it once had.
+        self._parsers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="parse")
 
     @property
     def tier(self) -> Tier:
@@ -68,6 +71,7 @@ class ThetaClient:
         """Close the pool's connections."""
         self._transport.close()
         self._readers.shutdown(wait=False)
+        self._parsers.shutdown(wait=False)
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +106,7 @@ class ThetaClient:
                 request=str(part),
                 block_bytes=block_bytes,
                 readers=self._readers,
+                parsers=self._parsers,
                 first_line=line,
                 tolerate_cut=tolerate_cut,
             )

@@ -12,6 +12,7 @@ import httpx2
 from stoculus.errors import VendorBodyCut, VendorSilent, VendorUnreachable
 
 _LOOK_UP_S = 0.1  # how often a silent wait looks whether it is still wanted
+_READ_BYTES = 256 * 1024  # httpcore asks for a quarter of it, and each read costs
 _waiting = threading.local()  # .aborted: the event of the request that this thread waits for
 
 
@@ -126,7 +127,7 @@ class _Stream(httpcore2.NetworkStream):
                 raise Cancelled
             wait = _LOOK_UP_S if left is None else min(left, _LOOK_UP_S)
             try:
-                return self._inner.read(max_bytes, wait)
+                return self._inner.read(max(max_bytes, _READ_BYTES), wait)
             except httpcore2.ReadTimeout:
                 left = None if left is None else left - wait
                 if left is not None and left <= 0:

@@ -61,6 +61,7 @@ class MemoryClient(ThetaClient):
             str(request),
             block_bytes=block_bytes,
             readers=self._readers,
+            parsers=self._parsers,
             tolerate_cut=tolerate_cut,
         )
 

@@ -23,7 +23,7 @@ QUOTE = (
     .append(pa.field("ask", pa.float64()))
 )
 DAY = date(2024, 1, 2)
-READERS = ThreadPoolExecutor(2)
+THREADS = ThreadPoolExecutor(2)
 Step = Callable[[socket.socket], None]
 
 

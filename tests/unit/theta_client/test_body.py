@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, NoData, VendorAnswerMalformed, VendorBodyCut
-from tests.unit.theta_client.conftest import QUOTE, READERS
+from tests.unit.theta_client.conftest import QUOTE, THREADS
 from theta_client.body import read_blocks
 from theta_client.table import BadRow, Block
 
@@ -23,7 +23,8 @@ def blocks(
         QUOTE,
         "stock/history/quote AAPL",
         block_bytes=block_bytes,
-        readers=READERS,
+        readers=THREADS,
+        parsers=THREADS,
         tolerate_cut=tolerate_cut,
     )
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from stoculus.errors import VendorRefused
-from tests.unit.theta_client.conftest import READERS
+from tests.unit.theta_client.conftest import THREADS
 from theta_client.body import read_blocks
 from theta_client.lists import day_of, parse_list
 from theta_client.option_lists import expiration_of
@@ -45,7 +45,7 @@ def kind_of(name: str) -> pa.DataType:
 
 def assert_every_value(body: bytes, names: str, rows: int, *, block_bytes: int = 4096) -> None:
     columns = pa.schema([pa.field(name, kind_of(name), nullable=False) for name in names.split(",")])
-    blocks = list(read_blocks([body], columns, "recorded", block_bytes=block_bytes, readers=READERS))
+    blocks = list(read_blocks([body], columns, "recorded", block_bytes=block_bytes, readers=THREADS, parsers=THREADS))
     assert [bad for block in blocks for bad in block.bad_rows] == []
     parsed = list(chain.from_iterable(block.batch.to_pylist() for block in blocks))
     said = list(csv.DictReader(StringIO(body.decode())))
