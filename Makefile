@@ -20,7 +20,7 @@ local-down: $(READY) ## stop what local-up started; topics and schemas stay in v
 	@$(BIN)/stoculus local down
 
 test: $(READY) ## run the tests, with a real broker and registry
-	@$(BIN)/python -m pytest -m "not chaos" --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not chaos" --numprocesses 3 --dist loadfile
 
 chaos: $(READY) ## run the long tests that kill programs at random moments
 	@$(BIN)/python -m pytest -m chaos
