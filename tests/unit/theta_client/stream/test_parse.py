@@ -1,0 +1,166 @@
+from datetime import UTC, date, datetime, time, timedelta
+
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stoculus.calendar import NEW_YORK, to_utc
+from stoculus.instruments import OptionContract, Stock
+from tests.unit.theta_client.stream.conftest import INDEX_TRADE, OHLC, OPTION_TRADE, QUOTE, STOCK_QUOTE, STOCK_TRADE
+from tests.unit.theta_client.stream.test_subscription import json_values
+from theta_client.stream.buffer import Frames
+from theta_client.stream.parse import Parsed, Parser
+from theta_client.stream.subscription import Index
+
+SPXW = OptionContract("SPXW", date(2024, 3, 15), 4_800_000, "call")
+QQQ = OptionContract("QQQ", date(2023, 11, 10), 360_000, "put")
+
+
+def parse(*frames: bytes, parser: Parser | None = None) -> Parsed:
+    return (parser or Parser()).parse(Frames(1, list(range(1000, 1000 + len(frames))), list(frames)))
+
+
+def edited(frame: bytes, body: str, **changes: object) -> bytes:
+    message = orjson.loads(frame)
+    message[body] |= changes
+    return orjson.dumps(message)
+
+
+def at(day: date, ms_of_day: int) -> datetime:
+    return to_utc(day, (datetime.combine(day, time()) + timedelta(milliseconds=ms_of_day)).time())
+
+
+def test_the_documented_messages_become_columns() -> None:
+    parser = Parser()
+    parsed = parse(QUOTE, STOCK_QUOTE, OHLC, OPTION_TRADE, STOCK_TRADE, INDEX_TRADE, parser=parser)
+    assert parser.instruments == [SPXW, Stock("AAPL"), QQQ, Index("SPX")]
+    assert parsed.quotes.to_pylist() == [
+        {
+            "frame": 0, "received_us": 1000, "instrument": 0, "ts_event": at(date(2023, 12, 19), 26622025),
+            "bid_size": 7, "bid_exchange": 5, "bid": 110.2, "bid_condition": 50,
+            "ask_size": 7, "ask_exchange": 5, "ask": 110.5, "ask_condition": 50,
+        },
+        {
+            "frame": 1, "received_us": 1001, "instrument": 1, "ts_event": at(date(2024, 5, 3), 38437457),
+            "bid_size": 235, "bid_exchange": 29, "bid": 184.49, "bid_condition": 0,
+            "ask_size": 100, "ask_exchange": 29, "ask": 184.5, "ask_condition": 0,
+        },
+    ]  # fmt: skip
+    trades = parsed.trades.to_pylist()
+    assert trades[0] == {
+        "frame": 3, "received_us": 1003, "instrument": 2, "ts_event": at(date(2023, 11, 3), 49531278),
+        "sequence": -563040482, "condition": 18, "size": 5, "exchange": 65, "price": 1.06,
+    }  # fmt: skip
+    assert [(row["instrument"], row["price"]) for row in trades] == [(2, 1.06), (1, 184.5099), (3, 5333.39)]
+    assert parsed.skipped == {"OHLC": 1}
+    assert parsed.malformed == []
+
+
+def test_a_market_value_of_an_index_has_only_the_price() -> None:
+    header = {"type": "MARKET_VALUE", "status": "CONNECTED"}
+    body = {"date": 20260915, "ms_of_day": 34787596, "market_price": 6500.25}
+    contract = {"security_type": "INDEX", "root": "SPX"}
+    frame = orjson.dumps({"header": header, "contract": contract, "market_value": body})
+    [row] = parse(frame).market_values.to_pylist()
+    assert (row["market_bid"], row["market_ask"], row["market_price"]) == (None, None, 6500.25)
+
+
+def test_an_instrument_keeps_its_number_whatever_the_order_of_keys() -> None:
+    parser = Parser()
+    turned = orjson.loads(QUOTE)
+    turned["contract"] = dict(reversed(turned["contract"].items())) | {"new_key": 1}
+    parsed = parse(QUOTE, STOCK_TRADE, orjson.dumps(turned), parser=parser)
+    assert parsed.quotes["instrument"].to_pylist() == [0, 0]
+    assert parse(STOCK_QUOTE, parser=parser).quotes["instrument"].to_pylist() == [1]
+    assert parser.instruments == [SPXW, Stock("AAPL")]
+
+
+def test_unknown_types_and_extra_keys_are_no_fault() -> None:
+    news = b'{"header":{"type":"NEWS","status":"CONNECTED"},"contract":{"security_type":"STOCK","root":"A"}}'
+    parsed = parse(news, edited(STOCK_TRADE, "trade", condition_flags=3), news)
+    assert parsed.skipped == {"NEWS": 2}
+    assert parsed.trades.num_rows == 1
+    assert parsed.malformed == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"", b"no json", b"\xff\xfe", b"[]", b"7", b"null", b"{}", b'{"header":{}}', b'{"header":{"type":{}}}',
+        STOCK_TRADE[:-1],
+        STOCK_TRADE + b"}",
+        edited(STOCK_TRADE, "contract", root=["A"]),
+        edited(STOCK_TRADE, "contract", root=""),
+        edited(STOCK_TRADE, "contract", security_type="BOND"),
+        edited(QUOTE, "contract", expiration=20241399),
+        edited(QUOTE, "contract", strike="4800000"),
+        edited(STOCK_TRADE, "trade", price="1"),
+        edited(STOCK_TRADE, "trade", price=None),
+        edited(STOCK_TRADE, "trade", size=1.5),
+        edited(STOCK_TRADE, "trade", size=[5]),
+        edited(STOCK_TRADE, "trade", size=2**63),
+        edited(STOCK_TRADE, "trade", exchange=2**40),
+        edited(STOCK_TRADE, "trade", ms_of_day=86_400_000),
+        edited(STOCK_TRADE, "trade", ms_of_day=-1),
+        edited(STOCK_TRADE, "trade", date=20240230),
+        edited(STOCK_TRADE, "trade", date=0),
+        edited(STOCK_TRADE, "trade", date=None),
+        STOCK_TRADE.replace(b'"size"', b'"sizes"'),
+        b'{"header":{"type":"TRADE"},"contract":{"security_type":"STOCK","root":"A"}}',
+    ],
+)  # fmt: skip
+def test_a_malformed_frame_is_set_apart_and_harms_no_other(bad: bytes) -> None:
+    parsed = parse(STOCK_TRADE, bad, INDEX_TRADE)
+    assert [(one.frame, one.bytes) for one in parsed.malformed] == [(1, bad)]
+    assert parsed.malformed[0].reason
+    assert parsed.trades["frame"].to_pylist() == [0, 2]
+    assert len(parse(bad).malformed) == 1
+
+
+@given(st.lists(st.binary() | json_values.map(orjson.dumps) | st.sampled_from([QUOTE, OHLC, STOCK_TRADE]), max_size=8))
+def test_each_frame_is_counted_once(frames: list[bytes]) -> None:
+    parsed = parse(*frames)
+    rows = parsed.quotes.num_rows + parsed.trades.num_rows + parsed.market_values.num_rows
+    assert rows + sum(parsed.skipped.values()) + len(parsed.malformed) == len(frames)
+
+
+@given(st.sampled_from(["contract", "trade"]), st.sampled_from(["root", "date", "size", "price"]), json_values)
+def test_any_value_gives_a_row_or_is_set_apart(body: str, key: str, value: object) -> None:
+    parsed = parse(STOCK_TRADE, edited(STOCK_TRADE, body, **{key: value}), STOCK_TRADE)
+    assert parsed.trades.num_rows + len(parsed.malformed) == 3
+    assert {0, 2} <= set(parsed.trades["frame"].to_pylist())
+
+
+@given(
+    st.lists(
+        st.tuples(st.dates(date(1990, 1, 1), date(2035, 1, 1)), st.integers(0, 86_399_999)), min_size=1, max_size=6
+    )
+)
+@example([(date(2024, 3, 10), 9_000_000), (date(2024, 3, 10), 3_600_000), (date(2024, 11, 3), 5_400_000)])
+@example([(date(2024, 11, 3), 0), (date(2024, 11, 3), 86_399_999), (date(2024, 11, 4), 0)])
+def test_new_york_wall_time_becomes_utc(moments: list[tuple[date, int]]) -> None:
+    frames = [
+        edited(STOCK_TRADE, "trade", date=int(day.strftime("%Y%m%d")), ms_of_day=ms_of_day)
+        for day, ms_of_day in moments
+    ]
+    expected = [
+        (datetime.combine(day, time()) + timedelta(milliseconds=ms)).replace(tzinfo=NEW_YORK).astimezone(UTC)
+        for day, ms in moments
+    ]
+    assert parse(*frames).trades["ts_event"].to_pylist() == expected
+
+
+def test_a_batch_without_events_gives_empty_tables_of_the_same_columns() -> None:
+    parsed = parse()
+    assert parsed.trades.schema == parse(STOCK_TRADE).trades.schema
+    assert parsed.quotes.num_rows == parsed.trades.num_rows == parsed.market_values.num_rows == 0
+    assert parsed.trades.schema.field("ts_event").type == pa.timestamp("us", "UTC")
+
+
+def test_a_crossed_and_a_zeroed_quote_pass_as_they_are() -> None:
+    [crossed, zero] = parse(
+        edited(QUOTE, "quote", bid=2, ask=1.5), edited(QUOTE, "quote", bid=0, ask=0)
+    ).quotes.to_pylist()
+    assert (crossed["bid"], crossed["ask"], zero["bid"], zero["ask"]) == (2.0, 1.5, 0.0, 0.0)
