@@ -82,22 +82,24 @@ class Stack:
             [
                 broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
                 registry(self._var, artifacts.registry, foreign, at.registry_port),
-                self._python("simulator", "simulator", at.sim_port, "/__clock"),
+                self._python("simulator", "simulator", (at.sim_port, at.sim_ws_port), "/__clock"),
             ],
             [
-                self._python("historical-stock", "services.historical_stock", at.historical_stock_port, "/readyz"),
-                self._python("historical-option", "services.historical_option", at.historical_option_port, "/readyz"),
+                self._python("historical-stock", "services.historical_stock", (at.historical_stock_port,), "/readyz"),
+                self._python(
+                    "historical-option", "services.historical_option", (at.historical_option_port,), "/readyz"
+                ),
             ],
-            [self._python("coordinator", "coordinator", at.coordinator_port, "/readyz")],
+            [self._python("coordinator", "coordinator", (at.coordinator_port,), "/readyz")],
         ]
 
-    def _python(self, name: str, module: str, port: int, ready_path: str) -> Program:
+    def _python(self, name: str, module: str, ports: tuple[int, ...], ready_path: str) -> Program:
         return Program(
             name=name,
             command=(sys.executable, "-m", module),
             environment=self._program_environment(),
-            ports=(port,),
-            ready=lambda: http_ok(port, ready_path),
+            ports=ports,
+            ready=lambda: http_ok(ports[0], ready_path),
         )
 
     def _program_environment(self) -> dict[str, str]:
@@ -116,6 +118,7 @@ class Stack:
             "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{at.historical_stock_port}",
             "STOCULUS_HISTORICAL_OPTION_URL": f"http://127.0.0.1:{at.historical_option_port}",
             "STOCULUS_SIM_PORT": str(at.sim_port),
+            "STOCULUS_SIM_WS_PORT": str(at.sim_ws_port),
             "STOCULUS_HISTORICAL_STOCK_PORT": str(at.historical_stock_port),
             "STOCULUS_HISTORICAL_OPTION_PORT": str(at.historical_option_port),
             "STOCULUS_COORDINATOR_PORT": str(at.coordinator_port),

@@ -1,4 +1,4 @@
-"""A Theta Terminal without an account: its REST API for stocks and options, `/v3/calendar/...`, status.
+"""A Theta Terminal without an account: its REST API for stocks and options, `/v3/calendar/...`, its WebSocket.
 
 Run it with `stoculus simulator` or `python -m simulator`; in tests by `simulator.testing.running_simulator`.
 
@@ -11,6 +11,11 @@ Rows come from a synthetic market (`sources/synthetic.py`, symbols in `sources/t
     GET, POST /__clock          {"now": "2024-01-03T12:00:00"}: the clock goes on from there; null: the real time
     GET, DELETE /__requests     what was asked (?path=&symbol=), counts, and the peak of requests under way
     POST /__dialect             {"quoted": false, "trimmed_times": true}: spell as an older build
+    GET, POST /__stream         where the stream is; {"second_client": "broadcast"}: its switches (`stream/switches.py`)
 
-The kinds of faults are the models in `faults.py`. Left out: snapshots, at-time, older JSON, FREE's rate limit.
+The stream (`stream/`) plays STOCULUS_SIM_LIVE_DATE once, STOCULUS_SIM_LIVE_SPEED times as fast as it was, or `max`:
+from its first tick, when for a second nothing more was subscribed. Its ticks are those of the history of the day.
+
+The kinds of faults are the models in `faults.py`; those of the stream but for refusals happen when they are posted.
+Left out: snapshots, at-time, older JSON, FREE's rate limit, index streams.
 """

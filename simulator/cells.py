@@ -29,6 +29,7 @@ class Cell(Enum):
     BAR_PRICE = "three decimals, four where needed, 0.0 for none"
     OPTION_BAR_PRICE = "two decimals, four where needed, 0.0 for none"
     VWAP = "two decimals"
+    FLOAT = "as many decimals as needed, at least one"
     GREEK = "a float, cut off after four decimals"
     NUMBER = "a number that is text already"
     TEXT = "text, or None"
@@ -55,6 +56,11 @@ def _option_bar_price(units: int) -> str:
     return _quote_price(units) if units else "0.0"
 
 
+def _float(units: int) -> str:
+    whole, _, decimals = four_decimals(units).partition(".")
+    return f"{whole}.{decimals.rstrip('0') or '0'}"
+
+
 def _vwap(units: int) -> str:
     return four_decimals((units + 50) // 100 * 100)[:-2]
 
@@ -65,6 +71,7 @@ _PRICES: dict[Cell, Callable[[int], str]] = {
     Cell.BAR_PRICE: _bar_price,
     Cell.OPTION_BAR_PRICE: _option_bar_price,
     Cell.VWAP: _vwap,
+    Cell.FLOAT: _float,
 }
 
 

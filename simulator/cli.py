@@ -17,11 +17,12 @@ app = typer.Typer(help="A Theta Terminal without an account.", invoke_without_co
 def simulator(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on; 0: a free one.")] = None,
+    ws_port: Annotated[int | None, typer.Option(help="The stream's port; 0: a free one.")] = None,
     tier: Annotated[Tier | None, typer.Option(help="The account's subscription.")] = None,
     recordings: Annotated[Path | None, typer.Option(help="Answer from recordings in this folder.")] = None,
 ) -> None:
     """Serve until interrupted. Options win over STOCULUS_… variables."""
-    given = {"host": host, "sim_port": port, "sim_tier": tier, "sim_recordings": recordings}
+    given = {"host": host, "sim_port": port, "sim_ws_port": ws_port, "sim_tier": tier, "sim_recordings": recordings}
     try:
         settings = SimulatorSettings.load(os.environ)
         merged = settings.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -7,10 +7,12 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
 from simulator.clock import Clock
-from simulator.faults import Faults, Rule, Script
+from simulator.faults import Faults, Rule, Script, StreamAct
 from simulator.formats import Dialect
 from simulator.requests import RequestLog
 from simulator.slots import Slots
+from simulator.stream.live import LiveStream
+from simulator.stream.switches import Switches
 from simulator.terminal import Terminal
 
 
@@ -21,13 +23,18 @@ class ClockSetting(BaseModel):
     now: datetime | None
 
 
-def control(terminal: Terminal, slots: Slots, faults: Faults, clock: Clock, log: RequestLog) -> FastAPI:
+def control(
+    terminal: Terminal, slots: Slots, faults: Faults, clock: Clock, log: RequestLog, stream: LiveStream
+) -> FastAPI:
     """The application behind `/__`; its pages are at `/__docs`."""
     app = FastAPI(title="Stoculus simulator", docs_url="/__docs", openapi_url="/__openapi.json", redoc_url=None)
 
     @app.post("/__faults", status_code=201)
     async def add_fault(script: Script) -> dict[str, Any]:
-        return _shown(faults.add(script))
+        rule = faults.add(script)
+        if isinstance(script.fault, StreamAct):
+            stream.strike(rule)
+        return _shown(rule)
 
     @app.get("/__faults")
     async def show_faults() -> list[dict[str, Any]]:
@@ -36,6 +43,7 @@ def control(terminal: Terminal, slots: Slots, faults: Faults, clock: Clock, log:
     @app.delete("/__faults", status_code=204)
     async def clear_faults() -> None:
         faults.clear()
+        stream.mend()
 
     @app.get("/__clock")
     async def show_clock() -> dict[str, datetime]:
@@ -59,6 +67,15 @@ def control(terminal: Terminal, slots: Slots, faults: Faults, clock: Clock, log:
     async def set_dialect(dialect: Dialect) -> Dialect:
         terminal.dialect = dialect
         return dialect
+
+    @app.get("/__stream")
+    async def show_stream() -> dict[str, Any]:
+        return stream.shown()
+
+    @app.post("/__stream")
+    async def set_stream(switches: Switches) -> Switches:
+        stream.switches = switches
+        return switches
 
     return app
 

@@ -98,10 +98,57 @@ class AnotherLogin(_Model):
     kind: Literal["another_login"]
 
 
-Fault = Annotated[
-    Status | Reset | Cut | TruncateChunked | Silent | Slow | Stall | Instead | Row | Column | AnotherLogin,
-    Field(discriminator="kind"),
-]
+class StreamRefused(_Model):
+    """A subscription is answered by a word of refusal; `match.symbol` is its root."""
+
+    kind: Literal["stream_refused"]
+    response: Literal["ERROR", "MAX_STREAMS_REACHED", "INVALID_PERMS"] = "ERROR"
+
+
+class StreamDrop(_Model):
+    """The stream's connections end without a closing frame (1006). This and what follows happens when it is posted."""
+
+    kind: Literal["stream_drop"]
+
+
+class StreamHalfOpen(_Model):
+    """The stream's connections stay open, but nothing is read from them or sent on them any more."""
+
+    kind: Literal["stream_half_open"]
+
+
+class StreamSilence(_Model):
+    """The stream's ticks are lost for so many seconds; STATUS goes on."""
+
+    kind: Literal["stream_silence"]
+    seconds: float = Field(gt=0)
+
+
+class StreamDisconnected(_Model):
+    """The terminal loses the vendor for so many seconds, then logs in again; until then the stream's ticks are lost."""
+
+    kind: Literal["stream_disconnected"]
+    seconds: float = Field(gt=0)
+
+
+class StreamBurst(_Model):
+    """The day is played so many times as fast for so many seconds."""
+
+    kind: Literal["stream_burst"]
+    seconds: float = Field(gt=0)
+    factor: float = Field(default=20, gt=1)
+
+
+class StreamTick(_Model):
+    """The next tick is sent twice; or an older one is sent again behind a later one."""
+
+    kind: Literal["stream_duplicate", "stream_backward"]
+
+
+StreamAct = StreamDrop | StreamHalfOpen | StreamSilence | StreamDisconnected | StreamBurst | StreamTick
+StreamFault = StreamRefused | StreamAct
+HttpFault = Status | Reset | Cut | TruncateChunked | Silent | Slow | Stall | Instead | Row | Column | AnotherLogin
+Fault = Annotated[HttpFault | StreamFault, Field(discriminator="kind")]
 
 
 class Match(_Model):
@@ -168,9 +215,21 @@ class Faults:
     def clear(self) -> None:
         self.rules.clear()
 
-    def strike(self, path: str, query: Query) -> Fault | None:
+    def strike(self, path: str, query: Query) -> HttpFault | None:
         """The fault of the first rule that meets the request."""
-        return next((rule.script.fault for rule in self.rules if rule.meets(path, query)), None)
+        for rule in self.rules:
+            fault = rule.script.fault
+            if not isinstance(fault, StreamFault) and rule.meets(path, query):
+                return fault
+        return None
+
+    def refuse(self, root: str) -> StreamRefused | None:
+        """The refusal of the first rule that meets a subscription."""
+        for rule in self.rules:
+            fault = rule.script.fault
+            if isinstance(fault, StreamRefused) and rule.meets("stream", {"symbol": root}):
+                return fault
+        return None
 
     @property
     def session_taken(self) -> bool:

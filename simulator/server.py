@@ -4,9 +4,11 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from simulator.app import create_app
@@ -22,28 +24,35 @@ class _Protocol(HttpToolsProtocol):
 
 
 def serve(settings: SimulatorSettings, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT, SIGTERM or `/v3/terminal/shutdown`; `on_ready` gets the base URL. Port 0: a free one."""
+    """Serve until SIGINT, SIGTERM or `/v3/terminal/shutdown`; `on_ready` gets the base URL. Ports 0: free ones."""
     listener = socket.create_server((settings.host, settings.sim_port), backlog=512)
+    stream_listener = socket.create_server((settings.host, settings.sim_ws_port))
     host, port = listener.getsockname()[:2]
-    server = uvicorn.Server(_config(settings, lambda: setattr(server, "should_exit", True)))
+    app, stream = create_app(settings, lambda: setattr(server, "should_exit", True))
+    server = uvicorn.Server(_config(app))
 
     async def run() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        streaming = asyncio.create_task(stream.serve(stream_listener))
+        streaming.add_done_callback(lambda _: setattr(server, "should_exit", True))
         # uvicorn has no event for this.
         while not server.started and not serving.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         if server.started:
             on_ready(f"http://{host}:{port}")
         await serving
+        streaming.cancel()
+        with suppress(asyncio.CancelledError):
+            await streaming
 
-    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with listener, stream_listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
 
-def _config(settings: SimulatorSettings, shut_down: Callable[[], None]) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return uvicorn.Config(
-        create_app(settings, shut_down),
+        app,
         http=_Protocol,
         ws="none",
         lifespan="off",

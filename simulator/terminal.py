@@ -35,6 +35,7 @@ class Terminal:
         lists: Mapping[str, List],
         histories: Mapping[str, HistoryEndpoint[Any]],
         limited_by_tier: bool,
+        fpss_status: Callable[[], str],
         shut_down: Callable[[], None],
     ) -> None:
         self.dialect = Dialect()
@@ -45,6 +46,7 @@ class Terminal:
         self._lists = lists
         self._histories = histories
         self._limited_by_tier = limited_by_tier
+        self._fpss_status = fpss_status
         self._shut_down = shut_down
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -82,7 +84,7 @@ class Terminal:
         if path == "terminal/mdds/status":
             return Answer.text(200, "UNVERIFIED" if self._faults.session_taken else "CONNECTED")
         if path == "terminal/fpss/status":
-            return Answer.text(200, "DISCONNECTED")  # until the first stream
+            return Answer.text(200, self._fpss_status())
         if path == "terminal/shutdown":
             self._shut_down()
             return Answer.text(200, "OK")

@@ -22,7 +22,7 @@ def running_simulator(**settings: Any) -> Iterator[str]:
 
     Settings are those of `stoculus.settings.SimulatorSettings`, such as `sim_tier="free"` or `sim_recordings=path`.
     """
-    chosen = {"sim_port": 0, **settings}
+    chosen = {"sim_port": 0, "sim_ws_port": 0, **settings}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
     environment |= {f"STOCULUS_{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
     with TemporaryFile("w+") as errors:

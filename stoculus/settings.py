@@ -6,9 +6,9 @@ They stand in one module so that a variable that no program knows can be refused
 import difflib
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -95,6 +95,17 @@ class SimulatorSettings(SuiteSettings):
     sim_recordings: Path | None = None
     sim_queue_length: int = Field(default=16, ge=0, le=128)
     sim_clock: datetime | None = None
+    sim_ws_port: int = Field(default=25520, description="the stream's: ws://<host>:<port>/v1/events")
+    sim_live_date: date | None = Field(
+        default=None,
+        description="the day that the stream plays, from its first tick; none: the clock's day, from the clock's time",
+    )
+    sim_live_speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
+        default=1, description="market seconds a second, or as fast as the client takes them"
+    )
+    sim_bulk_symbols: str = Field(
+        default="AAPL,MSFT", description="stocks and option roots that the full trade streams hold"
+    )
 
 
 class LocalSettings(SuiteSettings):
@@ -105,6 +116,7 @@ class LocalSettings(SuiteSettings):
     kafka_controller_port: int = 9093
     registry_port: int = 8081
     sim_port: int = 25503
+    sim_ws_port: int = 25520
     historical_stock_port: int = 8101
     historical_option_port: int = 8102
     coordinator_port: int = 8000

@@ -49,13 +49,14 @@ class World:
     """A stack in a folder of its own, and what one does to it. `up` brings back whatever died."""
 
     def __init__(self, var: Path, environment: dict[str, str]) -> None:
-        kafka, controller, registry, simulator, service, option_service, coordinator = listening_ports(7)
+        kafka, controller, registry, simulator, stream, service, option_service, coordinator = listening_ports(8)
         self.settings = LocalSettings(
             var_dir=var,
             kafka_port=kafka,
             kafka_controller_port=controller,
             registry_port=registry,
             sim_port=simulator,
+            sim_ws_port=stream,
             historical_stock_port=service,
             historical_option_port=option_service,
             coordinator_port=coordinator,

@@ -22,13 +22,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
     java = CHECKOUT / "var" / "java"
     java.mkdir(parents=True, exist_ok=True)
     (var / "java").symlink_to(java)  # fetched once a checkout
-    kafka, controller, registry, simulator, stock, option, coordinator = free_ports(7)
+    kafka, controller, registry, simulator, stream, stock, option, coordinator = free_ports(8)
     return LocalSettings(
         var_dir=var,
         kafka_port=kafka,
         kafka_controller_port=controller,
         registry_port=registry,
         sim_port=simulator,
+        sim_ws_port=stream,
         historical_stock_port=stock,
         historical_option_port=option,
         coordinator_port=coordinator,

@@ -74,7 +74,7 @@ def test_depth_does_not_bind_recordings(recordings: Path) -> None:
 
 
 def test_shutdown_says_ok_and_ends_the_process() -> None:
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--tier", "value"]
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--ws-port", "0", "--tier", "value"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         watchdog = threading.Timer(60, process.kill)
         watchdog.start()
@@ -86,7 +86,7 @@ def test_shutdown_says_ok_and_ends_the_process() -> None:
 
 
 def test_a_wrong_folder_is_told_with_the_remedy(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--recordings", str(tmp_path)]
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--ws-port", "0", "--recordings", str(tmp_path)]
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 

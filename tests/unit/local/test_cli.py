@@ -9,7 +9,10 @@ from local.cli import app
 from stoculus.errors import SettingsInvalid
 from tests.conftest import free_ports
 
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "REGISTRY", "SIM", "HISTORICAL_STOCK", "HISTORICAL_OPTION", "COORDINATOR")
+PORTS = (
+    *("KAFKA", "KAFKA_CONTROLLER", "REGISTRY", "SIM", "SIM_WS"),
+    *("HISTORICAL_STOCK", "HISTORICAL_OPTION", "COORDINATOR"),
+)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def test_ports_are_those_of_the_documentation() -> None:
     assert service.historical_stock_port == 8101
     assert coordinator.coordinator_port == 8000
     assert simulator.sim_port == 25503
+    assert simulator.sim_ws_port == LocalSettings().sim_ws_port == 25520
     assert service.theta_url == f"http://127.0.0.1:{simulator.sim_port}"
     assert coordinator.historical_stock_url == f"http://127.0.0.1:{service.historical_stock_port}"
 

@@ -1,0 +1,166 @@
+"""The ticks of a day of what is subscribed, as columns of the messages that they become."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from simulator.market import (
+    SETS_HIGH,
+    SETS_LAST,
+    SETS_LAST_IF_FIRST,
+    SETS_LOW,
+    SETS_VOLUME,
+    Ints,
+    Quotes,
+    Trades,
+)
+from simulator.options import OptionSource
+from simulator.sources import Source
+from simulator.stream.frames import MARKET_VALUE, OHLC, QUOTE, TRADE, Message
+from simulator.stream.requests import Subject
+from stoculus.instruments import OptionContract
+
+Messages = tuple[Message, ...]
+# Of ticks of the same millisecond those of the first kind come first.
+KINDS: Final[tuple[Messages, ...]] = (
+    (QUOTE,),
+    (MARKET_VALUE,),
+    (QUOTE, OHLC, TRADE),
+    (OHLC, TRADE),
+    (TRADE,),
+)
+_AFTER_QUOTES: Final = 2
+_HUGE: Final = 2**62
+_WRAP: Final = 2**32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """Rows of one instrument, each of which becomes the messages; `ms` ascends, `contract` is JSON."""
+
+    messages: Messages
+    contract: str
+    ms: Ints
+    columns: tuple[Ints, ...]
+
+    def left(self, after_ms: int) -> int:
+        """How many rows come after the millisecond."""
+        return len(self.ms) - int(self.ms.searchsorted(np.int64(after_ms), "right"))
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The day that is played, and where its ticks come from."""
+
+    date: date
+    stocks: Source
+    options: OptionSource
+    bulk_symbols: tuple[str, ...]
+
+    def feeds(self, subject: Subject, *, ohlc: bool) -> tuple[Feed, ...]:
+        """The feeds of a subscription; none where nothing is known of it."""
+        if subject.security == "INDEX":
+            return ()
+        if subject.instrument is None:
+            return tuple(feed for each in self._market(subject) for feed in self._bulk(each))
+        instrument = subject.instrument
+        if subject.what == "TRADE":
+            trades = self._trades(instrument)
+            made = [] if trades is None else [_of_trades(contract_json(instrument), trades, ohlc=ohlc)]
+        else:
+            quotes = self._quotes(instrument)
+            as_feed = _of_quotes if subject.what == "QUOTE" else _of_values
+            made = [] if quotes is None else [as_feed(contract_json(instrument), quotes)]
+        return tuple(made)
+
+    def _market(self, subject: Subject) -> Iterator[str | OptionContract]:
+        """The whole market, which is the bulk symbols here."""
+        for symbol in self.bulk_symbols:
+            if subject.security == "STOCK":
+                yield symbol
+            else:
+                yield from self.options.contracts(symbol, self.date, "trade")
+
+    def _bulk(self, instrument: str | OptionContract) -> Iterator[Feed]:
+        """Each trade behind the quote that stood; after an option's trade its next two quotes."""
+        trades, quotes = self._trades(instrument), self._quotes(instrument)
+        if trades is None or not len(trades):
+            return
+        contract = contract_json(instrument)
+        if quotes is None or not len(quotes):
+            yield _of_trades(contract, trades, ohlc=True)
+            return
+        at = np.searchsorted(quotes.ms, trades.ms, "right") - 1
+        with_ohlc = (*_quote_columns(quotes.rows(np.maximum(at, 0))), *_bar_columns(trades), *_trade_columns(trades))
+        yield Feed((QUOTE, OHLC, TRADE), contract, trades.ms.astype(np.int64), with_ohlc)
+        if isinstance(instrument, OptionContract):
+            after = np.unique((at[:, None] + np.arange(1, _AFTER_QUOTES + 1)).ravel())
+            yield _of_quotes(contract, quotes.rows(after[after < len(quotes)]))
+
+    def _trades(self, instrument: str | OptionContract) -> Trades | None:
+        source = self.options if isinstance(instrument, OptionContract) else self.stocks
+        return source.trades(instrument, self.date)  # type: ignore[arg-type]
+
+    def _quotes(self, instrument: str | OptionContract) -> Quotes | None:
+        source = self.options if isinstance(instrument, OptionContract) else self.stocks
+        return source.quotes(instrument, self.date)  # type: ignore[arg-type]
+
+
+def contract_json(instrument: str | OptionContract) -> str:
+    """The contract of an event (stream.md 3.4)."""
+    if isinstance(instrument, str):
+        return f'{{"security_type":"STOCK","root":"{instrument}"}}'
+    return (
+        f'{{"security_type":"OPTION","root":"{instrument.root}","expiration":{instrument.expiration:%Y%m%d},'
+        f'"strike":{instrument.strike_thousandths},"right":"{"C" if instrument.right == "call" else "P"}"}}'
+    )
+
+
+def _of_quotes(contract: str, quotes: Quotes) -> Feed:
+    return Feed((QUOTE,), contract, quotes.ms.astype(np.int64), _quote_columns(quotes))
+
+
+def _quote_columns(quotes: Quotes) -> tuple[Ints, ...]:
+    return tuple(quotes.columns())
+
+
+def _of_values(contract: str, quotes: Quotes) -> Feed:
+    middle = (quotes.bid.astype(np.int64) + quotes.ask) // 2
+    return Feed((MARKET_VALUE,), contract, quotes.ms.astype(np.int64), (quotes.ms, quotes.bid, quotes.ask, middle))
+
+
+def _of_trades(contract: str, trades: Trades, *, ohlc: bool) -> Feed:
+    ms = trades.ms.astype(np.int64)
+    if ohlc:
+        return Feed((OHLC, TRADE), contract, ms, (*_bar_columns(trades), *_trade_columns(trades)))
+    return Feed((TRADE,), contract, ms, _trade_columns(trades))
+
+
+def _trade_columns(trades: Trades) -> tuple[Ints, ...]:
+    """Sequences are of 32 bits with a sign: beyond they wrap."""
+    sequence = (trades.sequence.astype(np.int64) + _WRAP // 2) % _WRAP - _WRAP // 2
+    return trades.ms, sequence, trades.size, trades.condition, trades.price, trades.exchange
+
+
+def _bar_columns(trades: Trades) -> tuple[Ints, ...]:
+    """The day's bar up to and with each trade, by the trades' conditions; zeros until a price is set."""
+    condition, price = trades.condition, trades.price.astype(np.int64)
+    sets_last = SETS_LAST[condition]
+    eligible = np.flatnonzero(sets_last | SETS_LAST_IF_FIRST[condition])
+    rows = np.arange(len(trades))
+    first = int(eligible[0]) if len(eligible) else len(trades)
+    last = np.maximum.accumulate(np.where(sets_last | (rows == first), rows, -1)) if len(trades) else rows
+    low = np.minimum.accumulate(np.where(SETS_LOW[condition], price, _HUGE))
+    counted = SETS_VOLUME[condition]
+    return (
+        trades.ms,
+        np.where(rows >= first, price[min(first, len(price) - 1)], 0) if len(price) else price,
+        np.maximum.accumulate(np.where(SETS_HIGH[condition], price, 0)),
+        np.where(low == _HUGE, 0, low),
+        np.where(last >= 0, price[np.maximum(last, 0)], 0),
+        np.cumsum(np.where(counted, trades.size.astype(np.int64), 0)),
+        np.cumsum(counted),
+    )
