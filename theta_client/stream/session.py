@@ -92,7 +92,8 @@ class StreamSession:
         self._random = random
         self._buffer = Buffer(buffer_frames)
         self._set = WantedSet(pace, random)
-        self._new_wanted: tuple[Subscription, ...] | None = None
+        self._wanted: tuple[Subscription, ...] = ()
+        self._applied: tuple[Subscription, ...] = self._wanted
         self._data_within_s: tuple[float | None, float] = (None, 0.0)
         self._closing = threading.Event()
         self._crash: Exception | None = None
@@ -114,7 +115,7 @@ class StreamSession:
 
     def want(self, subscriptions: Iterable[Subscription]) -> None:
         """Replace the wanted set. Its order is the order of the requests."""
-        self._new_wanted = tuple(subscriptions)
+        self._wanted = tuple(subscriptions)
 
     def expect_data(self, within_s: float | None) -> None:
         """A confirmed stream that gives no data for so long from now on is stalled; None: it may be quiet."""
@@ -223,9 +224,10 @@ class StreamSession:
         return events
 
     def _ask(self, live: "_Live", now: float) -> None:
-        wanted, self._new_wanted = self._new_wanted, None
-        if wanted is not None:
+        wanted = self._wanted  # other threads replace it, none changes it
+        if wanted is not self._applied:
             self._set.want(wanted)
+            self._applied = wanted
         for event in self._told(self._set.expired(now), self._now_us()):
             self._buffer.put(event)
         for request in self._set.due(now):

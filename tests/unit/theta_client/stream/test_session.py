@@ -372,3 +372,23 @@ def test_a_session_can_be_closed_while_it_waits_for_the_next_try() -> None:
     listener.close()
     with session(url, sleep=lambda seconds, aborted: aborted.wait(3600)) as reader:
         reader.event(Disconnected)
+
+
+def test_a_ping_of_the_terminal_is_answered_and_its_own_pings_go_out(stream: CannedStream) -> None:
+    watch = Watch(heartbeat_timeout_s=9, ping_interval_s=0)
+    with session(stream.url, TRADES, watch=watch) as reader:
+        reader.event(Subscribed)
+        assert stream.clients[-1].ping().wait(20)
+
+
+def test_the_last_of_many_wanted_sets_holds(stream: CannedStream) -> None:
+    with session(stream.url) as reader:
+        threads = [threading.Thread(target=reader.session.want, args=([TRADES],)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        reader.session.want([QUOTES])
+        reader.until(lambda seen: any(isinstance(e, Subscribed) and e.subscription == QUOTES for e in seen))
+        told = [type(e) for e in reader.seen if isinstance(e, Subscribed | Unsubscribed) and e.subscription == TRADES]
+        assert told.count(Subscribed) <= 1
