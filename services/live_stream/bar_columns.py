@@ -1,7 +1,7 @@
 """Bars in the making, as columns. A trade is a bar of itself, and bars of one key merge into one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -56,7 +56,7 @@ class BarColumns:
         return type(self)(*(column[index] for column in self.columns()))
 
     def columns(self) -> list[NDArray[Any]]:
-        return [getattr(self, field.name) for field in fields(self)]
+        return [getattr(self, name) for name in self.__slots__]
 
 
 def keys_of(opens_us: Ints, numbers: Ints) -> Ints:
@@ -101,7 +101,7 @@ def merged(parts: Sequence[BarColumns]) -> BarColumns:
     if not len(bars):
         return bars
     bars = bars.rows(np.argsort(bars.key, kind="stable"))
-    is_first = np.diff(bars.key, prepend=-1) != 0
+    is_first = _is_first(bars.key)
     starts = np.flatnonzero(is_first)
     place = np.cumsum(is_first) - 1
     opening, last = np.full(len(starts), np.nan), np.full(len(starts), np.nan)
@@ -120,6 +120,13 @@ def merged(parts: Sequence[BarColumns]) -> BarColumns:
         count=np.add.reduceat(bars.count, starts),
         turnover=np.add.reduceat(bars.turnover, starts),
     )
+
+
+def _is_first(values: Ints) -> NDArray[np.bool_]:
+    """Where a new value begins. Faster than `np.diff` on small batches."""
+    first = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    return first
 
 
 class SessionTotals:
@@ -157,7 +164,7 @@ def _running(totals: Ints, numbers: Ints, values: Ints) -> Ints:
     """The total of each row's number after it; `totals` become those after the last."""
     order = np.argsort(numbers, kind="stable")
     number, value = numbers[order], values[order]
-    starts = np.flatnonzero(np.diff(number, prepend=-1))
+    starts = np.flatnonzero(_is_first(number))
     ends = np.append(starts[1:], len(number)) - 1
     running = np.cumsum(value)
     before = totals[number[starts]] - (running[starts] - value[starts])

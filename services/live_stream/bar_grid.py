@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +29,12 @@ class BarGrid:
         self._sessions: dict[date, tuple[int, int] | None] = {}
 
     def opens(self, ts_event: pa.TimestampArray) -> NDArray[np.int64]:
-        """The open of each trade's bar; OUTSIDE where its time is in no session."""
-        times: NDArray[Any] = ts_event.cast(pa.int64()).to_numpy()
+        """The open of each trade's bar; OUTSIDE where its time is in no session. There is one trade at least."""
+        times: NDArray[Any] = ts_event.view(pa.int64()).to_numpy()
+        # Fast path: nearly every batch lies in one session.
+        session = self._session_at(int(times[0]))
+        if session and times.min() >= session[0] and times.max() <= session[1]:
+            return cast(NDArray[np.int64], times - (times - session[0]) % self._interval_us)
         days = days_of(ts_event)
         opens = np.full(len(times), OUTSIDE, np.int64)
         for day in np.unique(days).tolist():

@@ -48,6 +48,7 @@ class BarBuilder:
 
     def __init__(self, schema: Schema, hours: Hours, *, grace_us: int, since_us: int) -> None:
         self._record = schema.record
+        self._no_records = pa.RecordBatch.from_pylist([], self._record.arrow)
         self._grid = BarGrid(INTERVAL_US[cast(str, schema.interval)], hours)
         self._grace_us = grace_us
         self._watermark_us = self._grid.open_of(since_us)
@@ -71,9 +72,10 @@ class BarBuilder:
         outside of the session, and those whose condition updates nothing, are in no bar and never late.
         """
         keys = self._take(trades)
-        late, counts = np.unique(keys[keys < first_key_at(self._watermark_us)], return_counts=True)
-        if not len(late):
+        late_keys = keys[keys < first_key_at(self._watermark_us)]
+        if not len(late_keys):
             return []
+        late, counts = np.unique(late_keys, return_counts=True)
         symbols = self._instruments.columns(numbers_of(late))["symbol"].to_pylist()
         rows = zip(symbols, opens_us_of(late).tolist(), counts.tolist(), strict=True)
         return [LateTrades(symbol, bar_us, count) for symbol, bar_us, count in rows]
@@ -103,7 +105,8 @@ class BarBuilder:
         sent = int(np.searchsorted(bars.key, first_key_at(self._watermark_us)))
         if sent:
             self._vwap(bars.rows(slice(sent)))
-        self._keep(bars.rows(slice(sent, None)))
+            bars = bars.rows(slice(sent, None))
+        self._keep(bars)
         return keys
 
     def _keep(self, bars: BarColumns) -> None:
@@ -138,7 +141,8 @@ class BarBuilder:
             "vwap": pa.array(vwap[order]),
         }
         for name in ("open", "high", "low", "close"):
-            columns[name] = pa.array(np.nan_to_num(getattr(bars, name)))
+            price = getattr(bars, name)
+            columns[name] = pa.array(np.where(np.isnan(price), 0.0, price))
         for name in ("volume", "count"):
             columns[name] = pa.array(getattr(bars, name))
         arrow = self._record.arrow
@@ -153,8 +157,3 @@ class BarBuilder:
                 rows = np.flatnonzero(days == day)
                 vwap[rows] = self._totals.add(day, bars.rows(rows))
         return vwap
-
-    @property
-    def _no_records(self) -> pa.RecordBatch:
-        arrow = self._record.arrow
-        return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in arrow], schema=arrow)

@@ -29,7 +29,7 @@ class Instruments:
         """The number of each row's instrument; `rows` are at least one."""
         encoded: Any = rows["symbol"].dictionary_encode()
         symbols, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
-        if any(symbol not in self._numbers for symbol in symbols):
+        if not self._numbers.keys() >= set(symbols):
             self._learn(symbols, codes, rows)
         numbers: Ints = np.array([self._numbers[symbol] for symbol in symbols], np.int64)[codes]
         return numbers

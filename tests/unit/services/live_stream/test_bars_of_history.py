@@ -120,7 +120,7 @@ def test_bars_of_a_stock_are_the_bytes_of_history(
 @pytest.mark.parametrize(
     ("root", "day", "schema", "chosen"),
     [
-        ("SPXW", DAY, "ohlcv1m", {"expirations": ["2024-01-03", "2024-01-05"]}),
+        ("SPXW", DAY, "ohlcv1m", {"expirations": ["2024-01-05"]}),
         ("AAPL", DAY, "ohlcv5m", {"expirations": ["2024-01-05"], "session": "extended"}),
         ("SPY", date(2015, 12, 24), "ohlcv1m", {"expirations": {"dte": {"min": 0, "max": 10}}}),
     ],
