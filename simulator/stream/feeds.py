@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -23,15 +24,25 @@ from simulator.stream.frames import MARKET_VALUE, OHLC, QUOTE, TRADE, Message
 from simulator.stream.requests import Subject
 from stoculus.instruments import OptionContract
 
-Messages = tuple[Message, ...]
-# Of ticks of the same millisecond those of the first kind come first.
-KINDS: Final[tuple[Messages, ...]] = (
+
+class Kind(IntEnum):
+    """What a row becomes. Of rows of the same millisecond those of the first kind come first."""
+
+    QUOTE = 0
+    VALUE = 1
+    QUOTE_BAR_TRADE = 2
+    BAR_TRADE = 3
+    TRADE = 4
+
+
+MESSAGES: Final[tuple[tuple[Message, ...], ...]] = (
     (QUOTE,),
     (MARKET_VALUE,),
     (QUOTE, OHLC, TRADE),
     (OHLC, TRADE),
     (TRADE,),
 )
+"""The messages of each kind."""
 _AFTER_QUOTES: Final = 2
 _HUGE: Final = 2**62
 _WRAP: Final = 2**32
@@ -39,9 +50,9 @@ _WRAP: Final = 2**32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """Rows of one instrument, each of which becomes the messages; `ms` ascends, `contract` is JSON."""
+    """Rows of one instrument; `columns` are those of the kind's messages, `ms` ascends, `contract` is JSON."""
 
-    messages: Messages
+    kind: Kind
     contract: str
     ms: Ints
     columns: tuple[Ints, ...]
@@ -95,7 +106,7 @@ class Day:
             return
         at = np.searchsorted(quotes.ms, trades.ms, "right") - 1
         with_ohlc = (*_quote_columns(quotes.rows(np.maximum(at, 0))), *_bar_columns(trades), *_trade_columns(trades))
-        yield Feed((QUOTE, OHLC, TRADE), contract, trades.ms.astype(np.int64), with_ohlc)
+        yield Feed(Kind.QUOTE_BAR_TRADE, contract, trades.ms.astype(np.int64), with_ohlc)
         if isinstance(instrument, OptionContract):
             after = np.unique((at[:, None] + np.arange(1, _AFTER_QUOTES + 1)).ravel())
             yield _of_quotes(contract, quotes.rows(after[after < len(quotes)]))
@@ -120,7 +131,7 @@ def contract_json(instrument: str | OptionContract) -> str:
 
 
 def _of_quotes(contract: str, quotes: Quotes) -> Feed:
-    return Feed((QUOTE,), contract, quotes.ms.astype(np.int64), _quote_columns(quotes))
+    return Feed(Kind.QUOTE, contract, quotes.ms.astype(np.int64), _quote_columns(quotes))
 
 
 def _quote_columns(quotes: Quotes) -> tuple[Ints, ...]:
@@ -129,14 +140,14 @@ def _quote_columns(quotes: Quotes) -> tuple[Ints, ...]:
 
 def _of_values(contract: str, quotes: Quotes) -> Feed:
     middle = (quotes.bid.astype(np.int64) + quotes.ask) // 2
-    return Feed((MARKET_VALUE,), contract, quotes.ms.astype(np.int64), (quotes.ms, quotes.bid, quotes.ask, middle))
+    return Feed(Kind.VALUE, contract, quotes.ms.astype(np.int64), (quotes.ms, quotes.bid, quotes.ask, middle))
 
 
 def _of_trades(contract: str, trades: Trades, *, ohlc: bool) -> Feed:
     ms = trades.ms.astype(np.int64)
     if ohlc:
-        return Feed((OHLC, TRADE), contract, ms, (*_bar_columns(trades), *_trade_columns(trades)))
-    return Feed((TRADE,), contract, ms, _trade_columns(trades))
+        return Feed(Kind.BAR_TRADE, contract, ms, (*_bar_columns(trades), *_trade_columns(trades)))
+    return Feed(Kind.TRADE, contract, ms, _trade_columns(trades))
 
 
 def _trade_columns(trades: Trades) -> tuple[Ints, ...]:

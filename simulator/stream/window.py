@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.market import Ints
-from simulator.stream.feeds import KINDS, Feed, Messages
+from simulator.stream.feeds import MESSAGES, Feed, Kind
 from simulator.stream.frames import Units, units
 
 WANTED_ROWS: Final = 16_384
+_WANTED_ROWS_A_FEED: Final = 16
 _LONGEST_MS: Final = 600_000
 
 
@@ -29,13 +30,6 @@ class Window:
     def __len__(self) -> int:
         return len(self.ms)
 
-    @property
-    def frames(self) -> Ints:
-        """How many frames each row is."""
-        each = np.array([len(feed.messages) for feed in self.feeds], np.int64)
-        counted: Ints = each[self.owner]
-        return counted
-
     def due(self, position_ms: float) -> int:
         """How many rows are at or before the millisecond."""
         return int(np.searchsorted(self.ms, position_ms, "right"))
@@ -50,12 +44,12 @@ class Window:
 def window(feeds: Sequence[Feed], after_ms: int, end_ms: int, day: date) -> Window:
     """The rows of the feeds after a millisecond, to another one with it."""
     low, high = np.int64(after_ms), np.int64(end_ms)
-    by_kind: dict[Messages, list[tuple[int, slice]]] = {}
+    by_kind: dict[Kind, list[tuple[int, slice]]] = {}
     for number, feed in enumerate(feeds):
         span = slice(int(feed.ms.searchsorted(low, "right")), int(feed.ms.searchsorted(high, "right")))
         if span.start < span.stop:
-            by_kind.setdefault(feed.messages, []).append((number, span))
-    parts = [_rendered(kind, feeds, by_kind[kind], day) for kind in KINDS if kind in by_kind]
+            by_kind.setdefault(feed.kind, []).append((number, span))
+    parts = [_rendered(kind, feeds, by_kind[kind], day) for kind in sorted(by_kind)]
     return _in_order(Window(end_ms, tuple(feeds), *_joined(parts)))
 
 
@@ -75,14 +69,15 @@ def refreshed(old: Window, first: int, feeds: Sequence[Feed], after_ms: int, day
 
 
 def next_end(feeds: Iterable[Feed], after_ms: int, span_ms: int) -> tuple[int, int]:
-    """A window's end about WANTED_ROWS after, tried from a span; and the span to try next."""
+    """A window's end WANTED_ROWS after, or a few rows of each feed, tried from a span; and the span to try next."""
     held = list(feeds)
+    wanted_rows = max(WANTED_ROWS, _WANTED_ROWS_A_FEED * len(held))
     span = min(max(span_ms, 1), _LONGEST_MS)
     rows = _rows(held, after_ms, span)
-    while rows > 4 * WANTED_ROWS and span > 1:
+    while rows > 4 * wanted_rows and span > 1:
         span = max(span // 4, 1)
         rows = _rows(held, after_ms, span)
-    wanted = span * WANTED_ROWS // rows if rows else _LONGEST_MS
+    wanted = span * wanted_rows // rows if rows else _LONGEST_MS
     return after_ms + span, min(max(wanted, 1), 4 * span + 1)
 
 
@@ -93,7 +88,7 @@ def _rows(feeds: Iterable[Feed], after_ms: int, span_ms: int) -> int:
 _Part = tuple[Ints, Ints, Units]
 
 
-def _rendered(kind: Messages, feeds: Sequence[Feed], spans: Sequence[tuple[int, slice]], day: date) -> _Part:
+def _rendered(kind: Kind, feeds: Sequence[Feed], spans: Sequence[tuple[int, slice]], day: date) -> _Part:
     counts = [span.stop - span.start for _, span in spans]
     local = np.repeat(np.arange(len(spans)), counts)
     owner = np.repeat(np.array([number for number, _ in spans]), counts)
@@ -103,7 +98,7 @@ def _rendered(kind: Messages, feeds: Sequence[Feed], spans: Sequence[tuple[int, 
         np.concatenate([feed.columns[at][span] for feed, (_, span) in zip(some, spans, strict=True)])
         for at in range(len(some[0].columns))
     ]
-    return ms, owner, units(kind, [feed.contract for feed in some], local, columns, day)
+    return ms, owner, units(MESSAGES[kind], [feed.contract for feed in some], local, columns, day)
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:

@@ -273,6 +273,24 @@ def test_a_second_client_may_be_let_in(played: Listener, policy: str, first_gets
     assert bool(played.bodies("QUOTE")) is first_gets_ticks
 
 
+def test_a_later_subscription_joins_the_day_where_it_is() -> None:
+    with running_simulator(sim_live_date=DAY, sim_live_speed=2_000) as url, listening(url) as listener:
+        listener.request("QUOTE", {"root": "SYM0002"})
+        reached = listener.receive_until("QUOTE", 100)["quote"]["ms_of_day"]
+        listener.request("TRADE", SMALL)
+        listener.receive_until("TRADE", 500)
+
+        trades = history(listener, "stock/history/trade", {"symbol": "SYM0001", "date": DAY})
+        come = of_stream(listener.bodies("TRADE"), TRADE_FIELDS)
+        whole = of_history(trades, TRADE_FIELDS)
+        assert come == whole[(first := whole.index(come[0])) : first + len(come)]
+        assert come[0][0] >= reached
+        listener.request("QUOTE", {"root": "SYM0002"}, add=False)
+        listener.messages.clear()
+        listener.receive_until("TRADE", 100)
+        assert not listener.bodies("QUOTE")
+
+
 def test_without_a_date_the_clock_s_day_goes_on_from_the_clock_s_time() -> None:
     with running_simulator(sim_clock="2024-01-03T12:00:00-05:00") as url, listening(url) as listener:
         listener.request("QUOTE", {"root": "LOAD"})

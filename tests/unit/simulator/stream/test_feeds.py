@@ -4,7 +4,7 @@ from datetime import date
 from typing import cast
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.market import DAY_MS, Grid, Trades, bars_of_trades
@@ -39,6 +39,7 @@ def trades_of(rows: list[tuple[int, int, int]]) -> Trades:
     return Trades(ms, ms + 2**31 - 1, none, none, none, none, condition, size, none, price)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1, 2, 6, 51, 95, 115]), st.integers(1, 9), st.integers(1, 9)), min_size=1)
 )

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.stream.feeds import Feed
-from simulator.stream.frames import OHLC, QUOTE, TRADE
+from simulator.stream.feeds import Feed, Kind
 from simulator.stream.window import WANTED_ROWS, Window, next_end, refreshed, window
 
 DAY = date(2024, 1, 3)
@@ -19,12 +18,12 @@ TIMES = st.lists(st.integers(0, 40), max_size=12).map(sorted)
 
 def quotes(name: str, times: list[int]) -> Feed:
     ms = np.array(times, np.int64)
-    return Feed((QUOTE,), f'{{"root":"{name}"}}', ms, (ms, *(ms + number for number in range(8))))
+    return Feed(Kind.QUOTE, f'{{"root":"{name}"}}', ms, (ms, *(ms + number for number in range(8))))
 
 
 def trades(name: str, times: list[int]) -> Feed:
     ms = np.array(times, np.int64)
-    return Feed((OHLC, TRADE), f'{{"root":"{name}"}}', ms, (*[ms] * 7, *[ms] * 6))
+    return Feed(Kind.BAR_TRADE, f'{{"root":"{name}"}}', ms, (*[ms] * 7, *[ms] * 6))
 
 
 def messages(made: Window) -> list[dict[str, Any]]:
@@ -51,7 +50,7 @@ def seen(made: Window) -> list[tuple[int, str, str]]:
 def test_a_frame_is_the_vendor_s_message() -> None:
     prices = [np.array([value]) for value in (7, 5, 1_102_000, 50, 7, 5, 0, 50)]
     feed = Feed(
-        (QUOTE,), '{"security_type":"STOCK","root":"A"}', np.array([26_622_025]), (np.array([26_622_025]), *prices)
+        Kind.QUOTE, '{"security_type":"STOCK","root":"A"}', np.array([26_622_025]), (np.array([26_622_025]), *prices)
     )
 
     made = window([feed], -1, 86_400_000, DAY)
@@ -65,6 +64,7 @@ def test_a_frame_is_the_vendor_s_message() -> None:
     assert messages(made)[0]["header"] == {"type": "QUOTE", "status": "CONNECTED"}
 
 
+@settings(deadline=None)
 @given(st.lists(TIMES, max_size=4), st.lists(TIMES, max_size=4), st.integers(-1, 40), st.integers(-1, 40))
 def test_a_window_is_the_rows_of_all_feeds_by_time(
     quoted: list[list[int]], traded: list[list[int]], after: int, end: int
@@ -86,6 +86,7 @@ def test_a_window_is_the_rows_of_all_feeds_by_time(
     assert seen(made) == [(ms, kind, name) for ms, _, kind, name in expected]
 
 
+@settings(deadline=None)
 @given(st.lists(TIMES, min_size=1, max_size=3), st.lists(TIMES, max_size=3), st.data())
 def test_a_refreshed_window_loses_feeds_that_are_gone_and_gains_new_ones(
     old: list[list[int]], new: list[list[int]], data: st.DataObject
