@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 
@@ -58,7 +59,8 @@ def _parsed(pieces: Iterator[bytes], table: Table, readers: Executor, parsers: E
         while coming is not None or ahead:
             has_room = coming is not None and len(ahead) < _PARSED_AHEAD
             if coming is not None and has_room:
-                wait([coming, *ahead][:2], return_when=FIRST_COMPLETED)
+                next_ones: list[Future[Any]] = [coming, *ahead]
+                wait(next_ones[:2], return_when=FIRST_COMPLETED)
             if coming is not None and has_room and coming.done() and (not ahead or coming.exception() is None):
                 piece = coming.result()
                 coming = None
