@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from simulator.app import create_app
+from stoculus.errors import StackFailed
 from stoculus.settings import SimulatorSettings
 
 
@@ -24,9 +25,12 @@ class _Protocol(HttpToolsProtocol):
 
 
 def serve(settings: SimulatorSettings, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT, SIGTERM or `/v3/terminal/shutdown`; `on_ready` gets the base URL. Ports 0: free ones."""
-    listener = socket.create_server((settings.host, settings.sim_port), backlog=512)
-    stream_listener = socket.create_server((settings.host, settings.sim_ws_port))
+    """Serve until SIGINT, SIGTERM or `/v3/terminal/shutdown`; `on_ready` gets the base URL. Ports 0: free ones.
+
+    Raises StackFailed where a port is taken.
+    """
+    listener = _listener(settings.host, settings.sim_port, "STOCULUS_SIM_PORT")
+    stream_listener = _listener(settings.host, settings.sim_ws_port, "STOCULUS_SIM_WS_PORT")
     host, port = listener.getsockname()[:2]
     app, stream = create_app(settings, lambda: setattr(server, "should_exit", True))
     server = uvicorn.Server(_config(app))
@@ -47,6 +51,15 @@ def serve(settings: SimulatorSettings, on_ready: Callable[[str], None]) -> None:
 
     with listener, stream_listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+def _listener(host: str, port: int, setting: str) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=512)
+    except OSError as error:
+        raise StackFailed(
+            f"The simulator cannot listen on {host}:{port}: {error}.", remedy=f"Set {setting}."
+        ) from error
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

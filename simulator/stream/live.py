@@ -178,7 +178,7 @@ class LiveStream:
                 client.connection.transport.abort()
         elif isinstance(fault, StreamHalfOpen):
             for client in self._clients:
-                if not client.frozen:
+                if client.listens:
                     client.frozen = True
                     client.connection.transport.pause_reading()
         elif isinstance(fault, StreamSilence):

@@ -1,6 +1,7 @@
 """The simulator as a program."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
@@ -93,3 +94,13 @@ def test_a_wrong_folder_is_told_with_the_remedy(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "holds no recordings" in ended.stderr
     assert "equity/usa" in ended.stderr
+
+
+def test_a_port_that_is_taken_is_told_with_its_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "simulator", "--port", "0", "--ws-port", port]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 2
+    assert "STOCULUS_SIM_WS_PORT" in ended.stderr

@@ -233,6 +233,26 @@ def test_a_malformed_request_is_not_answered_and_the_connection_stays(silent: Li
     assert sum(each["header"]["type"] == "REQ_RESPONSE" for each in silent.messages) == 1
 
 
+def test_a_strict_terminal_that_closes_does_so_at_what_an_ordinary_one_reads(silent: Listener) -> None:
+    silent.switch(strict=True, malformed="close")
+    silent.send(str({"msg_type": "STOP"}))
+    with pytest.raises(ConnectionClosed) as closed:
+        silent.receive_for_ever()
+    silent.switch()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1003
+
+
+def test_without_ohlc_and_states_a_trade_comes_alone(played: Listener) -> None:
+    played.switch(ohlc=False, states=False, eager_login=True)
+    played.request("TRADE", SMALL)
+    played.receive_day()
+
+    assert len(played.bodies("TRADE")) == 2_000
+    assert {message["header"]["type"] for message in played.messages} == {"STATUS", "REQ_RESPONSE", "TRADE"}
+
+
 def test_another_path_is_404(silent: Listener) -> None:
     with pytest.raises(InvalidStatus, match="404"), connect(silent.state()["url"].replace("events", "other")):
         pass
