@@ -29,8 +29,8 @@ _FIRST_SPAN_MS: Final = 1_000
 class Player:
     """One day, once. `start_ms` is where it starts, None: at the first tick of what is subscribed by then.
 
-    It starts when subscriptions have been made, and goes on whether or not somebody listens. What is subscribed later
-    joins it where it is.
+    It starts when something that has ticks is subscribed, and goes on whether or not somebody listens. What is
+    subscribed later joins it where it is.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class Player:
         making.cancel()
 
     def _is_unquiet(self) -> bool:
-        return not self._subjects or self.loading > 0 or self._clock_s() - self._added_s < QUIET_S
+        return not self.left or self.loading > 0 or self._clock_s() - self._added_s < QUIET_S
 
     def _first_ms(self) -> int:
-        return min((int(feed.ms[0]) for feed in self._feeds if len(feed.ms)), default=0)
+        return min(int(feed.ms[0]) for feed in self._feeds if len(feed.ms))
 
     def _say(self, state: Literal["START", "STOP"]) -> None:
         if self.states:

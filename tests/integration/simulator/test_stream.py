@@ -204,10 +204,11 @@ def test_a_contract_that_does_not_exist_is_subscribed_and_silent(silent: Listene
     assert silent.request("TRADE", {"root": "NOSUCH"}) == "SUBSCRIBED"
     contract = {"root": "AAPL", "expiration": 18821117, "strike": 1, "right": "P"}
     assert silent.request("QUOTE", contract, "OPTION") == "SUBSCRIBED"
-    silent.receive_day()
-    silent.send({"msg_type": "STOP"})
+    silent.receive_until("STATUS", 3)
 
     assert not [message for message in silent.messages if "contract" in message]
+    assert silent.state()["position"] is None  # the day waits for something that has ticks
+    silent.send({"msg_type": "STOP"})
 
 
 def test_a_python_literal_with_strings_is_read(silent: Listener) -> None:
@@ -294,11 +295,11 @@ def test_a_second_client_may_be_let_in(played: Listener, policy: str, first_gets
 
 
 def test_a_later_subscription_joins_the_day_where_it_is() -> None:
-    with running_simulator(sim_live_date=DAY, sim_live_speed=2_000) as url, listening(url) as listener:
+    with running_simulator(sim_live_date=DAY, sim_live_speed=5_000) as url, listening(url) as listener:
         listener.request("QUOTE", {"root": "SYM0002"})
-        reached = listener.receive_until("QUOTE", 100)["quote"]["ms_of_day"]
+        reached = listener.receive_until("QUOTE", 20)["quote"]["ms_of_day"]
         listener.request("TRADE", SMALL)
-        listener.receive_until("TRADE", 500)
+        listener.receive_until("TRADE", 100)
 
         trades = history(listener, "stock/history/trade", {"symbol": "SYM0001", "date": DAY})
         come = of_stream(listener.bodies("TRADE"), TRADE_FIELDS)
