@@ -119,6 +119,7 @@ def test_however_the_bytes_are_split_the_messages_are_the_same(
         b"\xc1\x01x",
         b"\x83\x01x",
     ],
+    ids=["masked", "too long", "announced too long", "a continuation of nothing", "reserved bit", "unknown opcode"],
 )
 def test_frames_against_the_protocol_are_the_terminals_fault(broken: bytes) -> None:
     with linked() as (link, server):
