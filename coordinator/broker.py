@@ -44,7 +44,7 @@ class Broker:
     def create(self, names: Iterable[str]) -> None:
         """Create topics for history; those that exist stay."""
         self.check()
-        admin.create_topics(self._admin, names, admin.HISTORICAL_CONFIG)
+        admin.create_topics(self._admin, names, admin.DATA_CONFIG)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete topics; those that are gone are fine."""

@@ -73,6 +73,28 @@ class ServiceSettings(Connections):
     )
 
 
+class LiveSettings(Connections):
+    """The live service's."""
+
+    host: str = "127.0.0.1"
+    live_stream_port: int = 8103
+    theta_url: str = "http://127.0.0.1:25503"
+    theta_stream_url: str = "ws://127.0.0.1:25520/v1/events"
+    theta_tier: Tier = "free"
+    theta_idle_timeout_s: float = Field(
+        default=60, gt=0, description="seconds without a byte before a request is given up"
+    )
+    live_grace_ms: int = Field(
+        default=2000, ge=0, le=60_000, description="how long after its end a bar waits for trades that come late"
+    )
+    live_silence_s: float = Field(
+        default=20, gt=0, description="seconds without data in market hours before a connection counts as dead"
+    )
+    live_buffer_messages: int = Field(
+        default=200_000, ge=1000, description="messages that may wait for a slow broker; more are dropped and healed"
+    )
+
+
 class CoordinatorSettings(Connections):
     """The coordinator's."""
 
@@ -80,6 +102,10 @@ class CoordinatorSettings(Connections):
     coordinator_port: int = 8000
     historical_stock_url: str = "http://127.0.0.1:8101"
     historical_option_url: str = "http://127.0.0.1:8102"
+    live_stream_url: str = "http://127.0.0.1:8103"
+    live_retention_bytes: int = Field(
+        default=-1, ge=-1, description="size at which a live topic loses its oldest records; -1: never"
+    )
     store_url: str = "sqlite:///var/coordinator.sqlite"
     max_partitions: int = Field(
         default=4000, ge=1, description="partitions that the broker can hold, all topics together"
@@ -119,6 +145,7 @@ class LocalSettings(SuiteSettings):
     sim_ws_port: int = 25520
     historical_stock_port: int = 8101
     historical_option_port: int = 8102
+    live_stream_port: int = 8103
     coordinator_port: int = 8000
 
 

@@ -8,6 +8,8 @@ from stoculus.instruments import Stock
 
 CHECKPOINTS: Final = "stoculus.checkpoints"
 BACKTESTS: Final = "stoculus.backtests"
+WATERMARKS: Final = "stoculus.watermarks"
+STREAM_EVENTS: Final = "stoculus.stream-events"
 
 _BACKTEST_ID = re.compile(r"[a-z0-9_-]{1,64}")
 
@@ -17,7 +19,7 @@ def backtest_id(value: str | int, *, field: str = "backtest_id") -> str:
     text = str(value)
     if not _BACKTEST_ID.fullmatch(text) or text.endswith("quarantine"):
         raise InvalidRequest(
-            f"{text[:80]!r} is not a backtest id.",
+            f"{text[:80]!r} is not a {field.replace('_', ' ')}.",
             remedy="Use 1 to 64 of a-z, 0-9, _ and -, not ending in 'quarantine'.",
             field=field,
         )
@@ -32,6 +34,16 @@ def stock_historical(stock: Stock, schema: str, backtest: str) -> str:
 def option_historical(root: str, schema: str, backtest: str) -> str:
     """The topic of one option task of a backtest: `option-spxw-quote1m-historical-42`. It is the task's id too."""
     return f"option-{root.lower()}-{schema}-historical-{backtest}"
+
+
+def stock_live(stock: Stock, schema: str) -> str:
+    """The topic of a stock's live records: `stock-aapl-trade-live`."""
+    return f"stock-{stock.ticker.lower()}-{schema}-live"
+
+
+def option_live(root: str, schema: str) -> str:
+    """The topic of a root's live option records: `option-spxw-quote-live`."""
+    return f"option-{root.lower()}-{schema}-live"
 
 
 def quarantine(topic: str) -> str:

@@ -17,7 +17,7 @@ from services.kit.progress import Progress, rewind
 from services.kit.writer import QuarantinedRow, TransactionalWriter
 from stoculus.checkpoints import Checkpoint, Failure
 from stoculus.errors import ColumnsMissing, StoculusError, TooManyBadRows, TopicLost, VendorAnswerMalformed
-from stoculus.kafka.admin import HISTORICAL_CONFIG, create_topics
+from stoculus.kafka.admin import DATA_CONFIG, create_topics
 from stoculus.kafka.checkpoints import read_checkpoint
 from stoculus.kafka.ends import last_record_offset, topic_ends
 from stoculus.topics import quarantine
@@ -77,7 +77,7 @@ class Attempt:
             if _is_over(checkpoint, facts.attempt):
                 return
             if self._evidence:
-                create_topics(env.admin, [quarantine(facts.task_id)], HISTORICAL_CONFIG)
+                create_topics(env.admin, [quarantine(facts.task_id)], DATA_CONFIG)
             changes = {
                 "state": "failed",
                 "attempt": facts.attempt,
@@ -94,7 +94,7 @@ class Attempt:
         """Create the topic for a task that begins; refuse to go on where written records are gone."""
         facts = self._facts
         if checkpoint is None or not checkpoint.records:
-            create_topics(self._env.admin, [facts.task_id], HISTORICAL_CONFIG)
+            create_topics(self._env.admin, [facts.task_id], DATA_CONFIG)
             return
         ends = topic_ends(self._env.bootstrap, facts.task_id)
         if ends.low > 0 or ends.high < checkpoint.records:

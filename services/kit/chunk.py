@@ -12,7 +12,7 @@ from services.kit.progress import Progress
 from services.kit.writer import QuarantinedRow, Rows, TransactionalWriter
 from stoculus.checkpoints import Chunk
 from stoculus.errors import NoData, SourceChanged, TooManyBadRows
-from stoculus.kafka.admin import HISTORICAL_CONFIG, create_topics
+from stoculus.kafka.admin import DATA_CONFIG, create_topics
 from stoculus.topics import quarantine
 from theta_client.client import Window
 
@@ -76,7 +76,7 @@ class ChunkWriter:
             self.evidence = bad
             raise self._too_many(block, window)
         if bad:
-            create_topics(self._env.admin, [quarantine(self._facts.task_id)], HISTORICAL_CONFIG)
+            create_topics(self._env.admin, [quarantine(self._facts.task_id)], DATA_CONFIG)
         header = self._env.headers.of(self._facts.record)
         rows = Rows(self._facts.task_id, header, block.keys, block.ts_event, block.bodies)
         self._commit(rows if len(block) else None, bad, window)

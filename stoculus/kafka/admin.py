@@ -20,13 +20,17 @@ QUIET: Final = {"log_level": 2}
 
 NEVER_ROLL_MS: Final = 2**63 - 1
 
-HISTORICAL_CONFIG: Final = {"retention.ms": "-1", "segment.ms": str(NEVER_ROLL_MS)}
-"""Records of history are old by nature: time must neither delete them nor roll a segment a day."""
+DATA_CONFIG: Final = {"retention.ms": "-1", "segment.ms": str(NEVER_ROLL_MS)}
+"""Records of history, and of a day that is played again, are old by nature: time must neither delete them nor roll a
+segment a day."""
 
 CONTROL_TOPICS: Final[dict[str, tuple[int, dict[str, str]]]] = {
     # Small segments: the active one is never compacted, and a runner that starts reads its whole partition.
     topics.CHECKPOINTS: (8, {"cleanup.policy": "compact", "segment.bytes": str(16 * 2**20)}),
     topics.BACKTESTS: (1, {"cleanup.policy": "compact"}),
+    topics.WATERMARKS: (1, {"cleanup.policy": "compact", "segment.bytes": str(16 * 2**20)}),
+    # One partition: who holds it in the group of the live service may write.
+    topics.STREAM_EVENTS: (1, {"retention.ms": "-1"}),
 }
 """Partitions and settings of the control topics."""
 
@@ -50,7 +54,7 @@ def create_topics(admin: AdminClient, names: Iterable[str], config: dict[str, st
 
 
 def create_control_topics(admin: AdminClient) -> None:
-    """Create `stoculus.checkpoints` and `stoculus.backtests` where they are missing; return when they are known.
+    """Create the topics of CONTROL_TOPICS where they are missing; return when they are known.
 
     What the controller has decided, a broker knows a moment later.
     """

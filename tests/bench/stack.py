@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from local.java import Artifacts, fetch
 from local.registry import url as registry_url
 from local.stack import Stack
-from stoculus.kafka.admin import HISTORICAL_CONFIG, create_topics, delete_topics
+from stoculus.kafka.admin import DATA_CONFIG, create_topics, delete_topics
 from stoculus.settings import PREFIX, LocalSettings
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ class Bench:
     @contextmanager
     def topic(self, name: str) -> Iterator[str]:
         """An empty topic with the settings of history, deleted in the end."""
-        create_topics(self.admin, [name], HISTORICAL_CONFIG)
+        create_topics(self.admin, [name], DATA_CONFIG)
         try:
             yield name
         finally:

@@ -128,7 +128,7 @@ def test_a_topic_that_is_there_already_is_not_written_to(own_stack: Stack) -> No
     own_stack.service.start()
     own_stack.coordinator.start()
     kafka = admin.connect(own_stack.broker.bootstrap)
-    admin.create_topics(kafka, ["stock-aapl-ohlcv1m-historical-foreign"], admin.HISTORICAL_CONFIG)
+    admin.create_topics(kafka, ["stock-aapl-ohlcv1m-historical-foreign"], admin.DATA_CONFIG)
 
     answer = own_stack.api.post("/v1/backtests", json=request(backtest_id="foreign"))
 

@@ -34,7 +34,7 @@ def admin(broker: Broker) -> AdminClient:
 def topic(admin: AdminClient) -> str:
     """A topic of one partition."""
     name = f"test-{uuid4().hex}"
-    kafka_admin.create_topics(admin, [name], kafka_admin.HISTORICAL_CONFIG)
+    kafka_admin.create_topics(admin, [name], kafka_admin.DATA_CONFIG)
     return name
 
 

@@ -9,7 +9,7 @@ from stoculus.errors import BrokerRefused, BrokerUnavailable
 from stoculus.kafka import admin as module
 from stoculus.kafka.admin import (
     CONTROL_TOPICS,
-    HISTORICAL_CONFIG,
+    DATA_CONFIG,
     broker_error,
     create_control_topics,
     create_topics,
@@ -32,7 +32,7 @@ def settings_of(admin: AdminClient, topic: str) -> dict[str, str]:
 
 
 def test_creating_twice_is_as_good_as_once(admin: AdminClient, name: str) -> None:
-    create_topics(admin, [name], HISTORICAL_CONFIG)
+    create_topics(admin, [name], DATA_CONFIG)
     create_topics(admin, [name, f"{name}-other"], {"retention.ms": "1000"}, partitions=3)
 
     eventually(lambda: f"{name}-other" in partition_counts(admin))
@@ -42,7 +42,7 @@ def test_creating_twice_is_as_good_as_once(admin: AdminClient, name: str) -> Non
 
 
 def test_history_is_never_deleted_and_its_segments_never_rolled_by_time(admin: AdminClient, name: str) -> None:
-    create_topics(admin, [name], HISTORICAL_CONFIG)
+    create_topics(admin, [name], DATA_CONFIG)
 
     settings = settings_of(admin, name)
     assert (settings["retention.ms"], settings["segment.ms"]) == ("-1", "9223372036854775807")

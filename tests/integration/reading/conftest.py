@@ -90,7 +90,7 @@ class Topic:
     batches: list[pa.RecordBatch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        admin.create_topics(admin.connect(self.bootstrap), [self.name], admin.HISTORICAL_CONFIG, self.partitions)
+        admin.create_topics(admin.connect(self.bootstrap), [self.name], admin.DATA_CONFIG, self.partitions)
         self._producer = self._transactional()
         self._is_held = False
 

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from services.kit.writer import QuarantinedRow, Rows, TransactionalWriter
 from stoculus.checkpoints import Checkpoint
 from stoculus.errors import BrokerRefused, BrokerUnavailable, Fenced
-from stoculus.kafka.admin import HISTORICAL_CONFIG, connect, create_control_topics, create_topics
+from stoculus.kafka.admin import DATA_CONFIG, connect, create_control_topics, create_topics
 from stoculus.kafka.checkpoints import read_checkpoint
 from stoculus.kafka.enqueue import HAS_EXTENSION
 from stoculus.topics import quarantine
@@ -36,7 +36,7 @@ def admin(broker: Broker) -> AdminClient:
 @pytest.fixture
 def task_id(admin: AdminClient) -> str:
     name = f"stock-{uuid4().hex}"
-    create_topics(admin, [name, quarantine(name)], HISTORICAL_CONFIG)
+    create_topics(admin, [name, quarantine(name)], DATA_CONFIG)
     return name
 
 
