@@ -3,10 +3,10 @@
 from fastapi import FastAPI
 from prometheus_client import Gauge
 
-from services.historical_option.chain import Chains
 from services.historical_option.job import OptionJob
 from services.historical_option.plan import OptionPlanner
 from services.historical_option.sort import ChainSorter
+from services.kit.chains import Chains
 from services.kit.service import build_service, connect_vendor, utc_now
 from stoculus.settings import ServiceSettings
 from stoculus.tasks import OptionTask

@@ -9,10 +9,15 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.historical_option.chain import Chains
 from services.historical_option.gather import gather
 from services.historical_option.plan import first_expiration, requests_of, vendor_interval, windows_of
-from services.historical_option.records import (
+from services.historical_option.sort import ChainSorter
+from services.kit.chains import Chains
+from services.kit.columns import empty_rows_of
+from services.kit.fetch import BLOCK_BYTES
+from services.kit.job import JobFacts
+from services.kit.prepare import OUTSIDE, Prepared, bounds_us, set_apart
+from services.kit.records.option import (
     MAPPINGS,
     Contracts,
     sortable_schema,
@@ -20,11 +25,6 @@ from services.historical_option.records import (
     to_sortable,
     wanted_rows,
 )
-from services.historical_option.sort import ChainSorter
-from services.kit.columns import empty_rows_of
-from services.kit.fetch import BLOCK_BYTES
-from services.kit.job import JobFacts
-from services.kit.prepare import OUTSIDE, Prepared, bounds_us, set_apart
 from stoculus.checkpoints import VendorRequest
 from stoculus.errors import NoData
 from stoculus.instruments import OptionContract

@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 from statistics import mean
 from typing import Final, Literal
 
-from services.historical_option.chain import Chains
-from services.historical_option.records import MAPPINGS
+from services.kit.chains import Chains
 from services.kit.planning import ROWS_A_SECOND, SECONDS_A_REQUEST, check_days, check_tier, plan_each, seconds_of
+from services.kit.records.option import MAPPINGS
 from stoculus.calendar import nearest_trading_days, option_session_hours
 from stoculus.errors import InvalidRequest
 from stoculus.instruments import OptionContract

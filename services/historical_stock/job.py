@@ -4,12 +4,12 @@ import threading
 from collections.abc import Iterator
 
 from services.historical_stock.plan import request_of, windows_of
-from services.historical_stock.records import MAPPINGS, to_records
 from services.kit.columns import empty_rows_of
 from services.kit.fetch import BLOCK_BYTES
 from services.kit.job import JobFacts
 from services.kit.names import NameList
 from services.kit.prepare import Prepared, Preparer
+from services.kit.records.stock import MAPPINGS, to_records
 from stoculus.checkpoints import VendorRequest
 from stoculus.errors import NoData
 from stoculus.tasks import StockTask

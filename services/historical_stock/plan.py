@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from services.historical_stock.records import MAPPINGS
 from services.kit.names import NameList
 from services.kit.planning import check_days, check_tier, plan_each, seconds_of
+from services.kit.records.stock import MAPPINGS
 from stoculus.calendar import trading_days
 from stoculus.records.catalog import INTERVAL_US, Kind, Schema
 from stoculus.tasks import StockTask, TaskPlan

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.historical_option.chain import Chains
 from services.historical_option.plan import FIRST_TIER, OptionPlanner, requests_of, windows_of
+from services.kit.chains import Chains
 from services.kit.planning import first_tier
 from simulator.testing import running_simulator
 from stoculus.calendar import NEW_YORK

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.historical_stock.records import MAPPINGS, to_records
 from services.kit.columns import empty_bars
 from services.kit.prepare import IsEmpty, Prepared, Preparer
+from services.kit.records.stock import MAPPINGS, to_records
 from stoculus.calendar import to_utc
 from stoculus.records.catalog import record_type
 from stoculus.records.codec import decode

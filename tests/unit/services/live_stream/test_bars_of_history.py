@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from services.historical_option.chain import Chains
 from services.historical_option.job import OptionJob
 from services.historical_option.sort import ChainSorter
 from services.historical_stock.job import StockJob
+from services.kit.chains import Chains
 from services.kit.job import Job
 from services.kit.names import NameList
 from services.kit.service import utc_now

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from services.historical_stock.records import MAPPINGS, to_records
 from services.kit.columns import empty_bars, empty_quotes
+from services.kit.records.stock import MAPPINGS, to_records
 from stoculus.records.catalog import RECORDS, Kind, record_type
 from stoculus.records.codec import decode, encode
 

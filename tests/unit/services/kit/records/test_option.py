@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.historical_option.records import (
+from services.kit.records.option import (
     MAPPINGS,
     Contracts,
     contract_of,
