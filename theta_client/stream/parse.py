@@ -1,76 +1,116 @@
 """Frames to columns: quotes, trades and market values, times in UTC, instruments as numbers."""
 
+import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any, Final
+from operator import attrgetter
+from typing import Annotated, Any, Final
 
-import numpy as np
-import orjson
+import msgspec
 import pyarrow as pa
+from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from stoculus.calendar import NEW_YORK
 from stoculus.errors import VendorAnswerMalformed
 from theta_client.stream.buffer import Frames
 from theta_client.stream.subscription import Instrument, instrument_of
 
+Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
+Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _DAY_MS: Final = 86_400_000
+_US: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Header(Struct, gc=False):
+    type: str
+
+
+class _Envelope(Struct, gc=False):
+    header: _Header
+
+
+class _Contract(Struct, gc=False, frozen=True):
+    security_type: str
+    root: str
+    expiration: Int | None = None
+    strike: Int | None = None
+    right: str | None = None
+
+
+class _Event(Struct, gc=False):
+    date: Int
+    ms_of_day: Annotated[int, Meta(ge=0, lt=_DAY_MS)]
+
+
+class _Quote(_Event, gc=False):
+    bid_size: Long
+    bid_exchange: Int
+    bid: float
+    bid_condition: Int
+    ask_size: Long
+    ask_exchange: Int
+    ask: float
+    ask_condition: Int
+
+
+class _Trade(_Event, gc=False):
+    sequence: Long
+    condition: Int
+    size: Long
+    exchange: Int
+    price: float
+
+
+class _MarketValue(_Event, gc=False):
+    market_bid: float | None = None  # of an index there is only the price
+    market_ask: float | None = None
+    market_price: float | None = None
+
+
+class _Message(_Envelope, gc=False):
+    contract: _Contract | None = None
+    quote: _Quote | None = None
+    trade: _Trade | None = None
+    market_value: _MarketValue | None = None
+
+
 _HEAD: Final = [
     pa.field("frame", pa.int32(), nullable=False),
     pa.field("received_us", pa.int64(), nullable=False),
     pa.field("instrument", pa.int32(), nullable=False),
     pa.field("ts_event", pa.timestamp("us", "UTC"), nullable=False),
 ]
-_TYPES: Final = {"int": pa.int32(), "long": pa.int64(), "double": pa.float64()}
-_Int64s = np.ndarray[Any, np.dtype[np.int64]]
-_Array = np.ndarray[Any, np.dtype[Any]]
-_Row = tuple[Any, ...]
-_UNFIT: Final = (pa.ArrowException, TypeError, ValueError, OverflowError)
-_option_key: Final = itemgetter("security_type", "root", "expiration", "strike", "right")
+_ARROW: Final[dict[Any, pa.DataType]] = {Int: pa.int32(), Long: pa.int64(), float: pa.float64()}
+_CODES: Final = {pa.int32(): "i", pa.int64(): "q", pa.timestamp("us", "UTC"): "q", pa.float64(): "d"}  # of `struct`
+_UNFIT: Final = (ValueError, TypeError, RecursionError, VendorAnswerMalformed)
+_decode: Final = msgspec.json.Decoder(_Message).decode
+_decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    body: str
-    values: Callable[[dict[str, Any]], _Row]  # date and ms_of_day, then the columns
-    columns: list[tuple[str, Any, Any]]  # name, NumPy type, field
+    body_of: Callable[[_Message], Any]
+    columns: list[tuple[pa.DataType, str | None]]  # type and code; no code where nulls are possible
     schema: pa.Schema
     empty: pa.RecordBatch
 
 
-def _table(body: str, columns: str, *, optional: bool = False) -> _Table:
-    names = [column.split(":") for column in columns.split()]
-    fields = [pa.field(name, _TYPES[kind], nullable=optional) for name, kind in names]
-    keys = [name for name, _ in names]
-    exactly: Callable[[dict[str, Any]], _Row] = itemgetter("date", "ms_of_day", *keys)
-
-    def where_present(found: dict[str, Any]) -> _Row:
-        return found["date"], found["ms_of_day"], *map(found.get, keys)
-
-    dtypes = [np.dtype(field.type.to_pandas_dtype()) for field in fields]
+def _table(body: str, event: type[_Event]) -> _Table:
+    _, _, *own = msgspec.structs.fields(event)
+    fields = [pa.field(one.name, _ARROW.get(one.type, pa.float64()), nullable=not one.required) for one in own]
     schema = pa.schema([*_HEAD, *fields])
-    return _Table(
-        body,
-        where_present if optional else exactly,
-        list(zip(keys, dtypes, fields, strict=True)),
-        schema,
-        pa.RecordBatch.from_pylist([], schema),
-    )
+    columns = [(field.type, None if field.nullable else _CODES[field.type]) for field in schema]
+    return _Table(attrgetter(body), columns, schema, pa.RecordBatch.from_pylist([], schema))
 
 
 _TABLES: Final = {
-    "QUOTE": _table(
-        "quote",
-        "bid_size:long bid_exchange:int bid:double bid_condition:int "
-        "ask_size:long ask_exchange:int ask:double ask_condition:int",
-    ),
-    "TRADE": _table("trade", "sequence:long condition:int size:long exchange:int price:double"),
-    # Of an index there is only the price.
-    "MARKET_VALUE": _table("market_value", "market_bid:double market_ask:double market_price:double", optional=True),
+    "QUOTE": _table("quote", _Quote),
+    "TRADE": _table("trade", _Trade),
+    "MARKET_VALUE": _table("market_value", _MarketValue),
 }
 
 
@@ -104,129 +144,121 @@ class Parser:
 
     def __init__(self) -> None:
         self.instruments: list[Instrument] = []
-        self._numbers: dict[Instrument, int] = {}
-        self._seen: dict[_Row, int] = {}  # as the frames spell them
+        self._numbers = _Numbers(self.instruments)
+        self._midnights = _Midnights()
 
     def parse(self, batch: Frames) -> Parsed:
         """The columns of a batch of frames. Malformed frames are set apart; nothing is raised."""
-        loads, number, seen = orjson.loads, self._number, self._seen
-        rows: dict[str, list[_Row]] = {kind: [] for kind in _TABLES}
-        tables = {kind: (table.body, table.values, rows[kind].append) for kind, table in _TABLES.items()}
+        try:
+            messages = list(map(_decode, batch.frames))
+            return self._parsed(range(len(messages)), messages, batch.received_us, Counter(), [])
+        except _UNFIT:
+            return self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Frames) -> Parsed:
+        places, messages = [], []
         skipped: Counter[str] = Counter()
         malformed: list[Malformed] = []
-        place = -1
-        for frame in batch.frames:
-            place += 1
+        for place, frame in enumerate(batch.frames):
             try:
-                message = loads(frame)
-                kind = message["header"]["type"]
-                table = tables.get(kind)
-                if table is None:
-                    skipped[str(kind)] += 1
-                    continue
-                contract = message["contract"]
-                asset = contract["security_type"]
-                # An option may share its root with an index.
-                key = _option_key(contract) if asset == "OPTION" else (asset, contract["root"])
-                body, values, append = table
-                append((place, seen[key] if key in seen else number(key, contract), *values(message[body])))
-            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, VendorAnswerMalformed) as error:
-                malformed.append(Malformed(place, frame, f"{type(error).__name__}: {error}"))
-        received_us = np.array(batch.received_us, np.int64)
-        quotes, trades, market_values = (
-            _columns(rows[kind], table, received_us, batch.frames, malformed) for kind, table in _TABLES.items()
-        )
-        malformed.sort(key=lambda one: one.frame)
+                message = _decode(frame)
+                self._parsed([0], [message], [0], Counter(), [])
+            except _UNFIT as error:
+                unknown = _unknown_kind(frame)
+                if unknown is None:
+                    malformed.append(Malformed(place, frame, f"{type(error).__name__}: {error}"))
+                else:
+                    skipped[unknown] += 1
+            else:
+                places.append(place)
+                messages.append(message)
+        return self._parsed(places, messages, batch.received_us, skipped, malformed)
+
+    def _parsed(
+        self,
+        places: Sequence[int],
+        messages: list[_Message],
+        received_us: list[int],
+        skipped: Counter[str],
+        malformed: list[Malformed],
+    ) -> Parsed:
+        kinds = [message.header.type for message in messages]
+        skipped.update(kind for kind in kinds if kind not in _TABLES)
+        tables = []
+        for kind, table in _TABLES.items():
+            mine = [pair for pair, its in zip(zip(places, messages, strict=True), kinds, strict=True) if its == kind]
+            tables.append(self._columns(mine, table, received_us) if mine else table.empty)
+        quotes, trades, market_values = tables
         return Parsed(quotes, trades, market_values, skipped, malformed)
 
-    def _number(self, key: _Row, contract: dict[str, Any]) -> int:
-        instrument = instrument_of(contract)
-        number = self._numbers.setdefault(instrument, len(self.instruments))
-        if number == len(self.instruments):
-            self.instruments.append(instrument)
-        self._seen[key] = number
+    def _columns(self, rows: list[tuple[int, _Message]], table: _Table, received_us: list[int]) -> pa.RecordBatch:
+        places, messages = zip(*rows, strict=True)
+        dates, ms_of_day, *own = zip(*[astuple(table.body_of(message)) for message in messages], strict=True)
+        head = (
+            places,
+            [received_us[place] for place in places],
+            [self._numbers[message.contract] for message in messages],
+            self._midnights.utc_us(dates, ms_of_day),
+        )
+        columns = [
+            _packed(values, kind, code) if code else pa.array(values, kind)
+            for values, (kind, code) in zip((*head, *own), table.columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+
+
+def _packed(values: Sequence[Any], kind: pa.DataType, code: str) -> Any:
+    # A third of the time of `pa.array`, which counts in batches of some tens of frames.
+    packed = struct.pack(f"{len(values)}{code}", *values)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(packed)])
+
+
+def _unknown_kind(frame: bytes) -> str | None:
+    """The kind of a message that is none of the tables', whatever else it holds."""
+    try:
+        kind = _decode_envelope(frame).header.type
+    except _UNFIT:
+        return None
+    return None if kind in _TABLES else kind
+
+
+class _Numbers(dict[_Contract | None, int]):
+    """The instruments' numbers by contract; a contract is spelled in more than one way."""
+
+    def __init__(self, instruments: list[Instrument]) -> None:
+        super().__init__()
+        self._instruments = instruments
+        self._of: dict[Instrument, int] = {}
+
+    def __missing__(self, contract: _Contract | None) -> int:
+        instrument = instrument_of(msgspec.to_builtins(contract) or {})
+        number = self._of.setdefault(instrument, len(self._instruments))
+        if number == len(self._instruments):
+            self._instruments.append(instrument)
+        self[contract] = number
         return number
 
 
-def _columns(
-    rows: Sequence[_Row], table: _Table, received_us: _Int64s, frames: list[bytes], malformed: list[Malformed]
-) -> pa.RecordBatch:
-    """The rows as a batch. Those with a value that its column cannot hold go to `malformed`."""
-    try:
-        return _batch(rows, table, received_us)
-    except _UNFIT:
-        good = []
-        for row in rows:
-            try:
-                _batch([row], table, received_us)
-                good.append(row)
-            except _UNFIT as error:
-                malformed.append(Malformed(row[0], frames[row[0]], f"{type(error).__name__}: {error}"))
-        return _batch(good, table, received_us)
+class _Midnights(dict[int, int | None]):
+    """UTC microseconds of a New York day's (yyyymmdd) midnight; None where the clocks change that day."""
+
+    def __missing__(self, yyyymmdd: int) -> int | None:
+        midnight_us, last_us = _utc_us(yyyymmdd, 0), _utc_us(yyyymmdd, _DAY_MS - 1)
+        self[yyyymmdd] = midnight_us if last_us - midnight_us == (_DAY_MS - 1) * 1000 else None
+        return self[yyyymmdd]
+
+    def utc_us(self, dates: Sequence[int], ms_of_day: Sequence[int]) -> list[int]:
+        """New York wall times to UTC; of a doubled hour the first. Raise ValueError where there is no such day."""
+        midnight_us = self[dates[0]]
+        if midnight_us is not None and dates.count(dates[0]) == len(dates):
+            return [midnight_us + ms * 1000 for ms in ms_of_day]
+        return [
+            _utc_us(day, ms) if (midnight_us := self[day]) is None else midnight_us + ms * 1000
+            for day, ms in zip(dates, ms_of_day, strict=True)
+        ]
 
 
-def _batch(rows: Sequence[_Row], table: _Table, received_us: _Int64s) -> pa.RecordBatch:
-    if not rows:
-        return table.empty
-    places, numbers, dates, ms_of_day, *values = zip(*rows, strict=True)
-    frame = np.array(places, np.int32)
-    utc_us = _utc_us(_numbers(dates, "date", "i"), _numbers(ms_of_day, "ms_of_day", "i"))
-    head: tuple[_Array, ...] = (frame, received_us[frame], np.array(numbers, np.int32), utc_us)
-    columns = [_arrow(array, field.type) for array, field in zip(head, _HEAD, strict=True)]
-    for column, (name, dtype, field) in zip(values, table.columns, strict=True):
-        if field.nullable:
-            columns.append(pa.array(column, field.type))
-            continue
-        array = _numbers(column, name, "i" if dtype.kind == "i" else "if")
-        narrow = array.astype(dtype, copy=False)
-        if dtype == np.int32 and (narrow != array).any():
-            raise ValueError(f"{name} is too large")
-        columns.append(_arrow(narrow, field.type))
-    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
-
-
-def _arrow(array: _Array, kind: pa.DataType) -> Any:
-    # A quarter of the time of `pa.array`, which counts in batches of some tens of frames.
-    return pa.Array.from_buffers(kind, len(array), [None, pa.py_buffer(array.data)])
-
-
-def _numbers(values: Sequence[Any], name: str, kinds: str) -> _Array:
-    # NumPy names the type that holds all values; told one, it would cut fractions off and read texts without a word.
-    array = np.array(values)
-    if array.ndim != 1 or array.dtype.kind not in kinds:
-        raise ValueError(f"{name} is no number of its type")
-    return array
-
-
-def _utc_us(dates: _Int64s, ms_of_day: _Int64s) -> _Int64s:
-    """New York days (yyyymmdd) and milliseconds of wall time to UTC microseconds; of a doubled hour the first."""
-    if ms_of_day.min() < 0 or ms_of_day.max() >= _DAY_MS:
-        raise ValueError("ms_of_day is outside of the day")
-    utc_us: _Int64s = ms_of_day * 1000
-    if dates[0] == dates[-1] and (dates == dates[0]).all():
-        return _of_day(int(dates[0]), utc_us)
-    for day in np.unique(dates):
-        rows = dates == day
-        utc_us[rows] = _of_day(int(day), utc_us[rows])
-    return utc_us
-
-
-def _of_day(yyyymmdd: int, us_of_day: _Int64s) -> _Int64s:
-    midnight_us, first, last = _day(yyyymmdd)
-    if first == last:
-        return us_of_day + (midnight_us - first)
-    return np.array([at - _offset_us(at) for at in (us_of_day + midnight_us).tolist()], np.int64)
-
-
-@lru_cache(maxsize=1024)
-def _day(yyyymmdd: int) -> tuple[int, int, int]:
-    """The wall time of a New York day's midnight, and the offsets from UTC at its first and last moment (all µs)."""
+def _utc_us(yyyymmdd: int, ms_of_day: int) -> int:
     day = date(yyyymmdd // 10_000, yyyymmdd // 100 % 100, yyyymmdd % 100)
-    midnight_us = (datetime.combine(day, time(), UTC) - _EPOCH) // timedelta(microseconds=1)
-    return midnight_us, _offset_us(midnight_us), _offset_us(midnight_us + _DAY_MS * 1000 - 1)
-
-
-def _offset_us(wall_us: int) -> int:
-    offset = (_EPOCH + timedelta(microseconds=wall_us)).replace(tzinfo=NEW_YORK).utcoffset()
-    assert offset is not None  # noqa: S101 - NEW_YORK always has one
-    return offset // timedelta(microseconds=1)
+    wall = datetime.combine(day, time(), NEW_YORK) + timedelta(milliseconds=ms_of_day)
+    return (wall.astimezone(UTC) - _EPOCH) // _US
