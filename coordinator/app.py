@@ -18,14 +18,19 @@ from coordinator.backtests.manifest import Manifests
 from coordinator.backtests.records import RecordReader
 from coordinator.backtests.service import Backtests
 from coordinator.backtests.states import is_finished
-from coordinator.backtests.store import Store
+from coordinator.backtests.store import backtest_store
 from coordinator.broker import Broker
+from coordinator.changes import Changes
+from coordinator.database import Database
 from coordinator.dispatch import Dispatcher
 from coordinator.historical import HistoricalService
 from coordinator.janitor import Janitor
 from coordinator.keeper import Keeper
-from coordinator.metrics import BacktestMetrics
-from coordinator.progress import Changes, Progress, Record, Tail
+from coordinator.metrics import BacktestMetrics, ServiceMetrics
+from coordinator.progress import Progress
+from coordinator.room import Room
+from coordinator.streams.wiring import StreamParts
+from coordinator.tail import Record, Tail
 from services.kit.app import create_app
 from stoculus import topics
 from stoculus.errors import StoculusError
@@ -51,7 +56,9 @@ class Coordinator:
         self.progress = Progress()
         self.changes = Changes()
         self.manifests = Manifests()
-        self.store = Store(settings.store_url)
+        self.database = Database(settings.store_url)
+        self.store = backtest_store(self.database)
+        room = Room(settings.max_partitions)
         self.broker = Broker(settings.kafka_bootstrap)
         urls: dict[Asset, str] = {"stock": settings.historical_stock_url, "option": settings.historical_option_url}
         self.services = {asset: HistoricalService(asset, url) for asset, url in urls.items()}
@@ -64,10 +71,12 @@ class Coordinator:
             progress=self.progress,
             tail=self.checkpoint_tail,
             changes=self.changes,
-            max_partitions=settings.max_partitions,
+            room=room,
             now=now,
             new_id=new_id,
         )
+        self.live = StreamParts(settings, self.database, self.broker, room, now, new_id)
+        self.tails = [self.checkpoint_tail, self.manifest_tail, self.live.tail]
         self.app = create_app(
             "Stoculus coordinator",
             version=metadata.version("stoculus"),
@@ -77,55 +86,61 @@ class Coordinator:
         )
         reader = RecordReader(settings.kafka_bootstrap, settings.registry_url)
         self.app.include_router(BacktestsApi(self.backtests, self.progress, self.changes, reader).router())
-        self.keeper = self._keeper(now)
-        self.backtests.wake = self.keeper.wake_all
-        self.app.state.metrics.register(
-            BacktestMetrics(self.backtests, self.progress, self.changes, self.keeper.observed)
+        metrics = self.app.state.metrics
+        errors = Counter(
+            "stoculus_dispatch_errors", "What kept the world from the wanted state", ["error"], registry=metrics
         )
+        self.keeper = self._keeper(now, errors)
+        self.backtests.wake = self.keeper.wake_all
+        self.stream_keeper = self.live.join(self.app, errors)
+        metrics.register(BacktestMetrics(self.backtests, self.progress, self.keeper.observed))
+        metrics.register(ServiceMetrics(self.troubles, [self.changes, self.live.changes]))
 
     def missing(self) -> list[str]:
         """What is missing for any work to go on: one service is enough. Blocking, 2 s at the most."""
-        found = [str(self.backtests.trouble)] if self.backtests.trouble else []
+        troubles = (self.backtests.trouble, self.live.streams.trouble)
+        found = list(dict.fromkeys(str(trouble) for trouble in troubles if trouble))
         for check in (self.store.check, self.broker.check) if not found else (self.broker.check,):
             try:
                 check()
             except StoculusError as error:
                 found.append(str(error))
-        tails = (self.checkpoint_tail.trouble, self.manifest_tail.trouble)
-        found += [text for text in tails if text]
-        away = self.progress.service_troubles
-        return found + (away if len(away) == len(self.services) else [])
+        found += [tail.trouble for tail in self.tails if tail.trouble]
+        return found + (self.remarks() if all(self.troubles().values()) else [])
 
     def remarks(self) -> list[str]:
         """The services that are away: what is for the others goes on."""
-        return self.progress.service_troubles
+        return [trouble for trouble in self.troubles().values() if trouble]
+
+    def troubles(self) -> dict[str, str | None]:
+        """Of each service, by its name, why it does not answer; None: it does."""
+        views = {f"historical-{asset}": view.trouble for asset, view in self.progress.services.items()}
+        return views | {"live-stream": self.live.observations.service.trouble}
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Work as long as the app is served."""
         loop = asyncio.get_running_loop()
-        tails = [self.checkpoint_tail, self.manifest_tail]
-        threads = [tail.start(loop) for tail in tails]
-        work = asyncio.create_task(self.keeper.run_all())
+        threads = [tail.start(loop) for tail in self.tails]
+        work = asyncio.create_task(self._work())
         work.add_done_callback(_end_with_it)
         try:
             yield
         finally:
             work.cancel()
-            for tail in tails:
+            for tail in self.tails:
                 tail.stop()
             await asyncio.gather(work, *(asyncio.to_thread(t.join, JOIN_S) for t in threads), return_exceptions=True)
-            await asyncio.gather(*(service.close() for service in self.services.values()))
-            self.store.close()
+            await asyncio.gather(*(one.close() for one in (*self.services.values(), self.live.service)))
+            self.database.close()
 
-    def _keeper(self, now: Callable[[], datetime]) -> Keeper:
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.keeper.run_all())
+            group.create_task(self.stream_keeper.run())
+
+    def _keeper(self, now: Callable[[], datetime], errors: Counter) -> Keeper:
         janitor = Janitor(self.backtests, self.progress, self.broker, self.changes, now)
-        errors = Counter(
-            "stoculus_dispatch_errors",
-            "What kept the world from the wanted state",
-            ["error"],
-            registry=self.app.state.metrics,
-        )
         return Keeper(
             backtests=self.backtests,
             progress=self.progress,

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from stoculus import topics
 from stoculus.errors import BrokerUnavailable
 from stoculus.kafka import admin
 from stoculus.kafka.checkpoints import partition_of
+from stoculus.kafka.ends import reader
 
 QUICK_S: Final = 2
 """How long a broker may take to show that it is there: a request must not wait longer to be refused."""
@@ -41,10 +42,10 @@ class Broker:
         """Every topic of the broker with its number of partitions."""
         return self._metadata(None)
 
-    def create(self, names: Iterable[str]) -> None:
-        """Create topics for history; those that exist stay."""
+    def create(self, names: Iterable[str], config: dict[str, str] = admin.DATA_CONFIG) -> None:
+        """Create topics for records; those that exist stay as they are."""
         self.check()
-        admin.create_topics(self._admin, names, admin.DATA_CONFIG)
+        admin.create_topics(self._admin, names, config)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete topics; those that are gone are fine."""
@@ -58,6 +59,17 @@ class Broker:
     def forget_checkpoints(self, task_ids: Iterable[str]) -> None:
         """Write tombstones for tasks, each on the partition of its checkpoints."""
         self._write(topics.CHECKPOINTS, {task_id: (None, partition_of(task_id)) for task_id in task_ids})
+
+    def holding_records(self, names: Iterable[str]) -> set[str]:
+        """Which of these topics, which exist and have one partition, hold records."""
+        consumer = reader(self._bootstrap, "read_uncommitted")
+        try:
+            ends = {name: consumer.get_watermark_offsets(TopicPartition(name, 0), QUICK_S) for name in names}
+        except KafkaException as error:
+            raise admin.broker_error(error, "asking for offsets") from error
+        finally:
+            consumer.close()
+        return {name for name, (low, high) in ends.items() if high > low}
 
     def _write(self, topic: str, values: Mapping[str, tuple[bytes | None, int]]) -> None:
         if not values:

@@ -13,8 +13,9 @@ from coordinator.backtests.service import Backtests
 from coordinator.backtests.states import Wanted, is_finished
 from coordinator.backtests.store import Backtest
 from coordinator.broker import Broker
+from coordinator.changes import Changes
 from coordinator.historical import HistoricalService
-from coordinator.progress import Changes, Progress
+from coordinator.progress import Progress
 from coordinator.rounds import Rounds
 from stoculus.errors import ServiceUnavailable, StoculusError
 from stoculus.tasks import TaskStatus

@@ -8,7 +8,8 @@ from datetime import datetime
 from coordinator.backtests.service import Backtests
 from coordinator.backtests.store import Backtest
 from coordinator.broker import Broker
-from coordinator.progress import Changes, Progress
+from coordinator.changes import Changes
+from coordinator.progress import Progress
 from stoculus import topics
 
 

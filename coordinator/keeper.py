@@ -12,8 +12,9 @@ from coordinator.backtests.states import Observed
 from coordinator.backtests.store import Backtest
 from coordinator.backtests.views import states
 from coordinator.broker import Broker
+from coordinator.changes import Changes
 from coordinator.dispatch import Dispatcher
-from coordinator.progress import Changes, Progress
+from coordinator.progress import Progress
 from coordinator.rounds import Rounds
 
 

@@ -10,17 +10,17 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from coordinator.backtests import views
-from coordinator.backtests.events import follow
 from coordinator.backtests.models import Submission
 from coordinator.backtests.records import MAX_RECORDS, RecordReader, choose_topic
 from coordinator.backtests.service import Backtests
 from coordinator.backtests.states import Action, Observed
 from coordinator.backtests.views import BacktestDetail, BacktestPage, Deletion, Estimate, Receipts
-from coordinator.progress import Changes, Progress
+from coordinator.changes import Changes
+from coordinator.events import HEARTBEAT_S, follow
+from coordinator.progress import Progress
 from stoculus.errors import Conflict, InvalidRequest
 
 DELETE_WAIT_S: Final = 10
-HEARTBEAT_S: Final = 10
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 

@@ -10,7 +10,8 @@ import orjson
 
 from coordinator.backtests.states import Observed
 from coordinator.backtests.store import Backtest
-from coordinator.progress import Progress, Record
+from coordinator.progress import Progress
+from coordinator.tail import Record
 from stoculus.records.catalog import Asset
 
 FEEDS: Final[dict[Asset, str]] = {"stock": "SIP consolidated tape", "option": "OPRA"}

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from coordinator.backtests.models import Submission
-from coordinator.backtests.selections import OptionSelection
+from coordinator.selections import OptionSelection
 from stoculus import calendar
 from stoculus.errors import InvalidRequest
 

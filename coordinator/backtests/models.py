@@ -7,19 +7,15 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
-from coordinator.backtests.selections import Part, Selection, StockSelection, few_enough
+from coordinator.selections import Asked, Part, Selection, StockSelection, few_enough
 from stoculus import topics
 from stoculus.calendar import Session
 from stoculus.errors import InvalidRequest
 from stoculus.records.catalog import Asset
-from stoculus.selection import ChainSelection, Day
+from stoculus.selection import Day
 from stoculus.tasks import BacktestId, OptionTask, StockTask
 
 _TTL = re.compile(r"(\d{1,8})([smhdw])")
-_CONTRACT = re.compile(r"contracts\[(\d+)\]")
-_INDEX = re.compile(r"\[\d+\]")
-_OF_ALL: Final = {"start", "end", "session", "keep_empty_bars"}
-_OF_SELECTION: Final = {"schema", "interval", *ChainSelection.model_fields}
 _TTL_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -87,12 +83,10 @@ Task = StockTask | OptionTask
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Asked):
     """A task of a backtest, and which part of which selection of the request asked for it."""
 
     task: Task
-    selection: str
-    part: Part
 
     @property
     def topic(self) -> str:
@@ -102,30 +96,13 @@ class Planned:
     def asset(self) -> Asset:
         return "stock" if isinstance(self.task, StockTask) else "option"
 
-    @property
-    def field(self) -> str:
-        """The field of the request that asked for it: `data[0].symbols[1]`."""
-        return f"{self.selection}.{self.part.field}"
-
-    def field_of(self, path: str) -> str:
-        """The field of the request that a field of the task comes from: `expirations` is `data[2].expirations`."""
-        name = re.split(r"[.\[]", path)[0]
-        if name in _OF_ALL:
-            return name
-        if (named := _CONTRACT.match(path)) and int(named[1]) < len(self.part.places):
-            return f"{self.selection}.contracts[{self.part.places[int(named[1])]}]"
-        if name in _OF_SELECTION:
-            # A task has its days and strikes in order: their places in the request are others.
-            return f"{self.selection}.{_INDEX.sub('', path)}"
-        return self.field
-
 
 def plan(submission: Submission, backtest_id: str) -> list[Planned]:
     """The tasks of a backtest in the request's order; raise InvalidRequest where two would share a topic."""
     planned: dict[str, Planned] = {}
     for i, selection in enumerate(submission.data):
         for part in selection.parts():
-            one = Planned(_task(submission, selection, part, backtest_id), f"data[{i}]", part)
+            one = Planned(f"data[{i}]", part, _task(submission, selection, part, backtest_id))
             if first := planned.get(one.topic):
                 raise InvalidRequest(
                     f"{first.field} and {one.field} would share the topic {one.topic}.",
@@ -150,26 +127,3 @@ def _task(submission: Submission, selection: Selection, part: Part, backtest_id:
             **part.chosen,
         }
     )
-
-
-def differences(stored: dict[str, Any], given: dict[str, Any]) -> dict[str, str]:
-    """What differs between two canonical requests: a sentence for each JSON path."""
-    left, right = _flat(stored), _flat(given)
-    return {
-        path: f"{path} is {_show(left.get(path))} in the stored request and {_show(right.get(path))} in this one."
-        for path in sorted(left.keys() | right.keys())
-        if left.get(path) != right.get(path)
-    }
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(value, dict):
-        return {p: v for key, inner in value.items() for p, v in _flat(inner, f"{path}.{key}".lstrip(".")).items()}
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return {p: v for n, inner in enumerate(value) for p, v in _flat(inner, f"{path}[{n}]").items()}
-    return {path: value}
-
-
-def _show(value: Any) -> str:
-    text = "absent" if value is None else repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."

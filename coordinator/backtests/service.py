@@ -1,20 +1,24 @@
 """Backtests: what may be done to them, and what stays true meanwhile."""
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
-from weakref import WeakValueDictionary
+from typing import Any
 
 from coordinator.backtests.market import check_days
-from coordinator.backtests.models import Planned, Submission, differences, plan
+from coordinator.backtests.models import Planned, Submission, plan
 from coordinator.backtests.states import Action, Observed, after
-from coordinator.backtests.store import Backtest, Store
+from coordinator.backtests.store import Backtest
 from coordinator.backtests.views import Estimate, Partitions, states
 from coordinator.broker import Broker
+from coordinator.changes import Changes
 from coordinator.historical import HistoricalService
-from coordinator.progress import Changes, Progress, Tail
+from coordinator.progress import Progress
+from coordinator.requests import in_request, require_same
+from coordinator.room import Room
+from coordinator.rows import Rows
+from coordinator.store import Store
+from coordinator.tail import Tail
 from stoculus.errors import (
     BrokerUnavailable,
     Conflict,
@@ -27,70 +31,59 @@ from stoculus.errors import (
 from stoculus.records.catalog import Asset
 from stoculus.tasks import TaskPlan
 
-_TASK_FIELD: Final = re.compile(r"tasks\[(\d+)\]\.?(.*)")
-_MOST_DIFFERENCES: Final = 10
-
 
 class Backtests:
-    """Every backtest, in memory as it is in the store. Written to the store first, read from memory alone.
-
-    Used on the event loop. `open` holds the ids of those that may still need something done; `trouble` says why the
-    store has not been read.
-    """
+    """Every backtest. Used on the event loop. `open` holds the ids of those that may still need something done."""
 
     def __init__(
         self,
         *,
-        store: Store,
+        store: Store[Backtest],
         broker: Broker,
         services: Mapping[Asset, HistoricalService],
         progress: Progress,
         tail: Tail,
         changes: Changes,
-        max_partitions: int,
+        room: Room,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
-        self.trouble: ServiceUnavailable | None = ServiceUnavailable("The store is still being read.")
         self.open: set[str] = set()
         self.wake: Callable[[str], None] = lambda _: None
-        self._store = store
+        self._rows = Rows(store)
         self._broker = broker
         self._services = services
         self._progress = progress
         self._tail = tail
         self._changes = changes
-        self._max_partitions = max_partitions
+        self._room = room
         self._now = now
         self._new_id = new_id
-        self._rows: dict[str, Backtest] = {}
-        self._room = asyncio.Lock()
-        self._flights: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        room.count(lambda: (topic for row in self.opened() if not row.deleted_at for topic in row.topics))
 
     async def load(self) -> None:
         """Read the store; raise ServiceUnavailable where it cannot be read."""
-        try:
-            rows = await asyncio.to_thread(self._store.load)
-        except ServiceUnavailable as error:
-            self.trouble = error
-            raise
-        self.trouble = None
-        self._rows = {row.backtest_id: row for row in rows}
-        self.open = {row.backtest_id for row in rows if not row.purged_at}
+        await self._rows.load()
+        self.open = {row.backtest_id for row in self._rows.known.values() if not row.purged_at}
+
+    @property
+    def trouble(self) -> ServiceUnavailable | None:
+        """Why the store has not been read."""
+        return self._rows.trouble
 
     def all(self) -> list[Backtest]:
         """Those that are not deleted, the newest first."""
-        rows = (row for row in self._known().values() if not row.deleted_at)
+        rows = (row for row in self._rows.known.values() if not row.deleted_at)
         return sorted(rows, key=lambda row: (row.created_at, row.backtest_id), reverse=True)
 
     def opened(self) -> list[Backtest]:
         """Those that may still need something done, deleted ones too, the oldest first."""
-        rows = self._known()
+        rows = self._rows.known
         return sorted((rows[one] for one in self.open), key=lambda row: (row.created_at, row.backtest_id))
 
     def get(self, backtest_id: str) -> Backtest:
         """One backtest; raise NotFound, and while its progress is not known BrokerUnavailable."""
-        row = self._known().get(backtest_id)
+        row = self._rows.known.get(backtest_id)
         if row is None or row.deleted_at:
             was = "was deleted" if row else "does not exist"
             raise NotFound(f"Backtest {backtest_id[:80]!r} {was}.", remedy="GET /v1/backtests lists those there are.")
@@ -102,7 +95,7 @@ class Backtests:
         self._require_progress()
         rows = self.all()
         if cursor is not None:
-            after_it = self._known().get(cursor)
+            after_it = self._rows.known.get(cursor)
             if after_it is None:
                 raise InvalidRequest(
                     "This cursor is not one.", remedy="Use next_cursor of the page before.", field="cursor"
@@ -115,11 +108,11 @@ class Backtests:
 
     async def submit(self, submission: Submission) -> tuple[Backtest, bool]:
         """Store a backtest, or find the same one; say whether it is new. A failure leaves nothing behind."""
-        self._known()
+        _ = self._rows.known
         if submission.backtest_id is None:
             return await self._create(submission, self._new_id()), True
-        async with self._flight(submission.backtest_id):
-            if row := self._known().get(submission.backtest_id):
+        async with self._rows.flight(submission.backtest_id):
+            if row := self._rows.known.get(submission.backtest_id):
                 return _same(row, submission), False
             return await self._create(submission, submission.backtest_id), True
 
@@ -127,14 +120,16 @@ class Backtests:
         """What a submission would cost; it is refused like a submission. Stores nothing."""
         planned = self._planned(submission, submission.backtest_id or "estimate")
         existing, plans = await self._preflight(planned)
-        used = self._check_room(planned, existing)
+        used = self._room.check([one.topic for one in planned], existing)
         return Estimate(
             topics=[one.topic for one in planned],
             requests=sum(p.requests for p in plans),
             rows=sum(p.rows for p in plans),
             bytes=sum(p.bytes for p in plans),
             seconds=sum(p.seconds for p in plans),
-            partitions=Partitions(existing=used, new=len(planned), free=self._max_partitions - used - len(planned)),
+            partitions=Partitions(
+                existing=used, new=len(planned), free=self._room.max_partitions - used - len(planned)
+            ),
             warnings=[f"{p.task_id}: {warning}" for p in plans for warning in p.warnings],
             notes=[f"{p.task_id}: {note}" for p in plans for note in p.notes],
             tasks=plans,
@@ -142,7 +137,7 @@ class Backtests:
 
     async def act(self, backtest_id: str, action: Action, max_bad_rows: int | None = None) -> Backtest:
         """Pause, resume, cancel or retry; raise Conflict where the state forbids it. Doing it again changes nothing."""
-        async with self._flight(backtest_id):
+        async with self._rows.flight(backtest_id):
             backtest = self.get(backtest_id)
             wanted = after(action, backtest.wanted, self.observed(backtest))
             changes: dict[str, Any] = {} if wanted is backtest.wanted else {"wanted": wanted}
@@ -153,7 +148,7 @@ class Backtests:
 
     async def delete(self, backtest_id: str) -> Backtest:
         """Want a backtest and its topics gone. The id stays taken."""
-        async with self._flight(backtest_id):
+        async with self._rows.flight(backtest_id):
             return await self._change(self.get(backtest_id), deleted_at=self._now())
 
     async def purged(self, backtest: Backtest) -> None:
@@ -163,23 +158,23 @@ class Backtests:
 
     def row(self, backtest_id: str) -> Backtest:
         """The newest version of a backtest that is known to exist, deleted or not."""
-        return self._known()[backtest_id]
+        return self._rows.known[backtest_id]
 
     async def _create(self, submission: Submission, backtest_id: str) -> Backtest:
         planned = self._planned(submission, backtest_id)
         existing, _ = await self._preflight(planned)
-        async with self._room:
-            self._check_room(planned, existing)
+        async with self._room.lock:
+            self._room.check([one.topic for one in planned], existing)
             self._check_unused(planned, existing)
             backtest = Backtest(backtest_id, self._now(), submission.model_copy(update={"backtest_id": backtest_id}))
-            await asyncio.to_thread(self._store.add, backtest)
-            self._put(backtest)
+            await self._rows.add(backtest)
+            self._tell(backtest)
         return backtest
 
     def _planned(self, submission: Submission, backtest_id: str) -> list[Planned]:
         check_days(submission, self._now())
         planned = plan(submission, backtest_id)
-        self._known()
+        _ = self._rows.known
         self._require_progress()
         return planned
 
@@ -204,18 +199,6 @@ class Backtests:
         by_topic = {topic: plan for answer in answers if isinstance(answer, dict) for topic, plan in answer.items()}
         return [by_topic[one.topic] for one in planned]
 
-    def _check_room(self, planned: Sequence[Planned], existing: dict[str, int]) -> int:
-        """The partitions that exist or are promised; raise InvalidRequest where the new ones do not fit."""
-        promised = {topic for row in self.opened() if not row.deleted_at for topic in row.topics} - existing.keys()
-        used = sum(existing.values()) + len(promised)
-        if used + len(planned) > self._max_partitions:
-            raise InvalidRequest(
-                f"{len(planned)} new topics do not fit: {used} of {self._max_partitions} partitions are taken.",
-                remedy="Delete backtests, ask for less, or raise STOCULUS_MAX_PARTITIONS if the broker can hold more.",
-                field="data",
-            )
-        return used
-
     def _check_unused(self, planned: Sequence[Planned], existing: dict[str, int]) -> None:
         for one in planned:
             if one.topic in existing or one.topic in self._progress.checkpoints:
@@ -226,24 +209,14 @@ class Backtests:
                 )
 
     async def _change(self, backtest: Backtest, **changes: Any) -> Backtest:
-        new = await asyncio.to_thread(self._store.change, backtest, **changes)
-        self._put(new)
+        new = await self._rows.change(backtest, **changes)
+        self._tell(new)
         return new
 
-    def _put(self, backtest: Backtest) -> None:
-        self._known()[backtest.backtest_id] = backtest
+    def _tell(self, backtest: Backtest) -> None:
         self.open.add(backtest.backtest_id)
         self._changes.tell(backtest.backtest_id)
         self.wake(backtest.backtest_id)
-
-    def _flight(self, backtest_id: str) -> asyncio.Lock:
-        """One lock an id, as long as somebody uses it."""
-        return self._flights.setdefault(backtest_id, asyncio.Lock())
-
-    def _known(self) -> dict[str, Backtest]:
-        if self.trouble:
-            raise ServiceUnavailable(self.trouble.message, remedy=self.trouble.remedy)
-        return self._rows
 
     def _require_progress(self) -> None:
         if not self._tail.caught_up:
@@ -259,14 +232,7 @@ def _same(row: Backtest, submission: Submission) -> Backtest:
             remedy="Use another backtest_id.",
             field="backtest_id",
         )
-    found = differences(row.submission.canonical(), submission.canonical())
-    if found:
-        raise Conflict(
-            f"Backtest {row.backtest_id!r} exists with another request: "
-            + " ".join(list(found.values())[:_MOST_DIFFERENCES]),
-            remedy="Use another backtest_id, or send the same request.",
-            field=next(iter(found)),
-        )
+    require_same("backtest", row.backtest_id, row.submission.canonical(), submission.canonical())
     return row
 
 
@@ -275,14 +241,5 @@ async def _ask_plans(service: HistoricalService, planned: Sequence[Planned]) -> 
     try:
         plans = await service.plan([one.task for one in planned])
     except StoculusError as error:
-        raise _in_request(error, planned) from error
+        raise in_request(error, "tasks", planned) from error
     return {one.topic: plan for one, plan in zip(planned, plans, strict=True)}
-
-
-def _in_request(error: StoculusError, planned: Sequence[Planned]) -> StoculusError:
-    """The error with the field of the user's request instead of the service's."""
-    match = _TASK_FIELD.match(error.field or "")
-    if not match or int(match[1]) >= len(planned):
-        return error
-    field = planned[int(match[1])].field_of(match[2])
-    return type(error)(error.message, remedy=error.remedy, detail=error.detail, field=field)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from enum import StrEnum, unique
 from typing import Final
 
+from coordinator.states import State
 from stoculus.checkpoints import Checkpoint
 from stoculus.errors import Conflict
 from stoculus.tasks import TaskStatus
@@ -18,20 +19,8 @@ class Wanted(StrEnum):
     CANCEL = "cancel"
 
 
-class _State(StrEnum):
-    """A state whose member knows whether anything follows by itself."""
-
-    is_terminal: bool
-
-    def __new__(cls, value: str, is_terminal: bool) -> "_State":
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.is_terminal = is_terminal
-        return member
-
-
 @unique
-class Observed(_State):
+class Observed(State):
     """What a backtest is seen to be."""
 
     QUEUED = ("queued", False)
@@ -43,7 +32,7 @@ class Observed(_State):
 
 
 @unique
-class TaskState(_State):
+class TaskState(State):
     """What a task is seen to be. Waiting: the service tries again by itself, the reason stands beside it."""
 
     QUEUED = ("queued", False)

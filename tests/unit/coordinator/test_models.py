@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from coordinator.backtests.models import Submission, differences, plan
-from coordinator.backtests.selections import MAX_TOPICS
+from coordinator.backtests.models import Submission, plan
+from coordinator.requests import differences
+from coordinator.selections import MAX_TOPICS
 from stoculus.errors import InvalidRequest
 from stoculus.tasks import OptionTask
 

@@ -9,7 +9,9 @@ from coordinator.backtests.models import Submission
 from coordinator.backtests.states import Observed
 from coordinator.backtests.store import Backtest
 from coordinator.backtests.views import detail
-from coordinator.progress import Changes, Progress, ServiceView
+from coordinator.changes import Changes
+from coordinator.progress import Progress
+from coordinator.remote import ServiceView
 from stoculus.checkpoints import Checkpoint, Failure
 from stoculus.tasks import TaskStatus
 
@@ -112,7 +114,6 @@ def test_a_task_waits_for_its_own_service_alone() -> None:
     assert [task.waiting for task in detail(MIXED, progress).tasks] == [None, "historical-option does not answer."]
     progress.services["stock"].trouble = "historical-stock does not answer."
     assert detail(MIXED, progress).tasks[0].waiting == "historical-stock does not answer."
-    assert progress.service_troubles == ["historical-stock does not answer.", "historical-option does not answer."]
 
 
 def test_a_manifest_names_the_feed_of_each_topic() -> None:

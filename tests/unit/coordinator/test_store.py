@@ -10,7 +10,9 @@ import pytest
 
 from coordinator.backtests.models import Submission
 from coordinator.backtests.states import Wanted
-from coordinator.backtests.store import Backtest, Store
+from coordinator.backtests.store import Backtest, backtest_store
+from coordinator.database import Database
+from coordinator.store import Store
 from stoculus.errors import Conflict, ServiceUnavailable
 
 NOW = datetime(2024, 1, 10, 12, 0, 0, 123456, tzinfo=UTC)
@@ -28,16 +30,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Store:
-    store = Store(f"sqlite:///{path}")
+def store(path: Path) -> Store[Backtest]:
+    store = backtest_store(Database(f"sqlite:///{path}"))
     store.load()
     return store
 
 
-def test_what_was_stored_is_loaded(store: Store, path: Path) -> None:
+def test_what_was_stored_is_loaded(store: Store[Backtest], path: Path) -> None:
     stored = store.change(backtest_added(store), wanted=Wanted.PAUSE, attempt=2, deleted_at=NOW)
 
-    (loaded,) = Store(f"sqlite:///{path}").load()
+    (loaded,) = backtest_store(Database(f"sqlite:///{path}")).load()
 
     assert loaded == stored
     assert loaded.version == 2
@@ -45,13 +47,13 @@ def test_what_was_stored_is_loaded(store: Store, path: Path) -> None:
     assert loaded.expires_at == datetime(2024, 1, 11, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def backtest_added(store: Store) -> Backtest:
+def backtest_added(store: Store[Backtest]) -> Backtest:
     one = backtest()
     store.add(one)
     return one
 
 
-def test_an_id_is_taken_once_even_by_two_hundred_at_a_time(store: Store) -> None:
+def test_an_id_is_taken_once_even_by_two_hundred_at_a_time(store: Store[Backtest]) -> None:
     def add(_: int) -> bool:
         try:
             store.add(backtest())
@@ -63,7 +65,7 @@ def test_an_id_is_taken_once_even_by_two_hundred_at_a_time(store: Store) -> None
         assert sum(pool.map(add, range(200))) == 1
 
 
-def test_a_change_over_an_old_version_is_refused(store: Store) -> None:
+def test_a_change_over_an_old_version_is_refused(store: Store[Backtest]) -> None:
     old = backtest_added(store)
     store.change(old, wanted=Wanted.CANCEL)
 
@@ -77,14 +79,14 @@ def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> 
     path.write_text("this is no database" * 100)
 
     with pytest.raises(ServiceUnavailable, match=r"store\.sqlite"):
-        Store(f"sqlite:///{path}").load()
+        backtest_store(Database(f"sqlite:///{path}")).load()
 
 
 def test_a_database_that_others_lock_for_too_long_is_an_error(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store[Backtest], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coordinator.backtests.store.BUSY_TIMEOUT_S", 0)
-    impatient = Store(f"sqlite:///{path}")
+    monkeypatch.setattr("coordinator.database.BUSY_TIMEOUT_S", 0)
+    impatient = backtest_store(Database(f"sqlite:///{path}"))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -95,12 +97,12 @@ def test_a_database_that_others_lock_for_too_long_is_an_error(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write read-only files")
-def test_a_read_only_file_can_still_be_read(store: Store, path: Path) -> None:
+def test_a_read_only_file_can_still_be_read(store: Store[Backtest], path: Path) -> None:
     one = backtest_added(store)
-    store.close()
+    store.database.close()
     path.chmod(0o444)
     path.parent.chmod(0o555)
-    read_only = Store(f"sqlite:///{path}")
+    read_only = backtest_store(Database(f"sqlite:///{path}"))
     try:
         assert read_only.load() == [one]
         with pytest.raises(ServiceUnavailable, match="written"):
@@ -109,10 +111,10 @@ def test_a_read_only_file_can_still_be_read(store: Store, path: Path) -> None:
         path.parent.chmod(0o755)
 
 
-def test_a_store_says_whether_it_may_be_written(store: Store, path: Path) -> None:
+def test_a_store_says_whether_it_may_be_written(store: Store[Backtest], path: Path) -> None:
     one = backtest_added(store)
     store.check()
-    read_only = Store(f"sqlite:///file:{path}?mode=ro&uri=true")
+    read_only = backtest_store(Database(f"sqlite:///file:{path}?mode=ro&uri=true"))
 
     with pytest.raises(ServiceUnavailable, match="readonly"):
         read_only.check()

@@ -1,5 +1,6 @@
 """The elements of `data`: which instruments of an asset, with which schema."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
@@ -14,13 +15,18 @@ from stoculus.selection import ChainSelection, refuse_unknown
 
 MAX_TOPICS: Final = 1000
 
+_CONTRACT = re.compile(r"contracts\[(\d+)\]")
+_INDEX = re.compile(r"\[\d+\]")
+_OF_ALL: Final = {"start", "end", "session", "warmup", "keep_empty_bars"}
+_OF_SELECTION: Final = {"schema", "interval", *ChainSelection.model_fields}
+
 
 def few_enough(count: int, field: str) -> None:
-    """Raise InvalidRequest for more topics than a backtest may have."""
+    """Raise InvalidRequest for more topics than a request may have."""
     if count > MAX_TOPICS:
         raise InvalidRequest(
-            f"{count} symbols are {count} topics; a backtest has at most {MAX_TOPICS}.",
-            remedy="Split the request into several backtests.",
+            f"{count} symbols are {count} topics; a request has at most {MAX_TOPICS}.",
+            remedy="Split it into several.",
             field=field,
         )
 
@@ -35,6 +41,32 @@ class Part:
     field: str
     chosen: dict[str, Any]
     places: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of which selection of a request asks for something; the selection by its path, such as `data[0]`."""
+
+    selection: str
+    part: Part
+
+    @property
+    def field(self) -> str:
+        """The field of the request that asks for it: `data[0].symbols[1]`."""
+        return f"{self.selection}.{self.part.field}"
+
+    def field_of(self, path: str) -> str:
+        """The field of the request that a field of what a service is told comes from: `expirations` is
+        `data[2].expirations`."""
+        name = re.split(r"[.\[]", path)[0]
+        if name in _OF_ALL:
+            return name
+        if (named := _CONTRACT.match(path)) and int(named[1]) < len(self.part.places):
+            return f"{self.selection}.contracts[{self.part.places[int(named[1])]}]"
+        if name in _OF_SELECTION:
+            # A service is told days and strikes in order: their places in the request are others.
+            return f"{self.selection}.{_INDEX.sub('', path)}"
+        return self.field
 
 
 class StockSelection(BaseModel):

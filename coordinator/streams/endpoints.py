@@ -1,0 +1,63 @@
+"""/v1/streams: the API of design section 5."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Response
+from sse_starlette import EventSourceResponse
+
+from coordinator.changes import Changes
+from coordinator.events import HEARTBEAT_S, follow
+from coordinator.streams.models import StreamSubmission
+from coordinator.streams.observations import Observations
+from coordinator.streams.service import Streams
+from coordinator.streams.store import Stream
+from coordinator.streams.views import StreamList, StreamView, view
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsApi:
+    """The endpoints and what they need."""
+
+    streams: Streams
+    observations: Observations
+    changes: Changes
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(prefix="/v1", tags=["streams"])
+        add = router.add_api_route
+        add("/streams", self.submit, methods=["POST"], status_code=202, response_model=StreamView)
+        add("/streams", self.list, methods=["GET"])
+        one = "/streams/{stream_id}"
+        add(f"{one}/events", self.events, methods=["GET"], response_class=EventSourceResponse)
+        add(one, self.show, methods=["GET"])
+        add(one, self.delete, methods=["DELETE"], status_code=202)
+        return router
+
+    async def submit(self, submission: StreamSubmission, response: Response) -> StreamView:
+        """Submit a stream. 202: it is new. 200: it was submitted before with this id and this request."""
+        stream, is_new = await self.streams.submit(submission)
+        response.status_code = 202 if is_new else 200
+        response.headers["Location"] = f"/v1/streams/{stream.stream_id}"
+        return self._view(stream)
+
+    async def list(self) -> StreamList:
+        """All streams, the newest first."""
+        return StreamList(streams=[self._view(stream) for stream in self.streams.all()])
+
+    async def show(self, stream_id: str) -> StreamView:
+        """A stream with its topics."""
+        return self._view(self.streams.get(stream_id))
+
+    async def delete(self, stream_id: str) -> StreamView:
+        """Stop a stream. It is gone when the live service has confirmed it; its topics stay, its id is free again."""
+        return self._view(await self.streams.delete(stream_id))
+
+    async def events(self, stream_id: str) -> EventSourceResponse:
+        """Server-sent events: `state` with the whole stream at once and at each change; `deleted` when it is gone."""
+        self.streams.get(stream_id)
+        stream = follow(stream_id, self.changes, lambda: self._view(self.streams.get(stream_id)))
+        return EventSourceResponse(stream, ping=HEARTBEAT_S)
+
+    def _view(self, stream: Stream) -> StreamView:
+        return view(stream, self.observations)
