@@ -1,12 +1,12 @@
 """`stoculus backtest …`: submit, look at and change backtests at the coordinator."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stoculus.cli import request
-from stoculus.cli.output import Json, print_json, print_table
+from stoculus.cli.output import Json, print_json, print_table, utc
+from stoculus.cli.selection import AroundSpot, Contract, Dte, Expirations, File, Right, Root, Strikes, Symbols
 
 if TYPE_CHECKING:
     from stoculus.cli.client import Coordinator
@@ -14,38 +14,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Backtests: submit, watch, list, change, and their receipts.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The backtest's id.", show_default=False)]
-File = Annotated[
-    str | None, typer.Argument(metavar="FILE", help="The request as JSON; - is standard input.", show_default=False)
-]
-_STOCKS: Final = "Stocks"
-_CHAINS: Final = "Options of a root, or contracts by their symbols"
-Symbols = Annotated[str | None, typer.Option(help="Tickers: AAPL,MSFT.", rich_help_panel=_STOCKS)]
-Root = Annotated[str | None, typer.Option(help="Root: SPXW. SPX is another one.", rich_help_panel=_CHAINS)]
-Expirations = Annotated[
-    str | None,
-    typer.Option(help="Days 2024-01-05,2024-01-12, a range 2024-01-05:2024-02-16, or all.", rich_help_panel=_CHAINS),
-]
-Dte = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DAYS", help="Calendar days to the expiration, on each day: 0, or a range 0:7.", rich_help_panel=_CHAINS
-    ),
-]
-Strikes = Annotated[
-    str | None,
-    typer.Option(help="Dollars 4700,4750, a range 4600:4800, or all (default).", rich_help_panel=_CHAINS),
-]
-AroundSpot = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="N strikes above and below the underlying's price, on each day.", rich_help_panel=_CHAINS
-    ),
-]
-Right = Annotated[str | None, typer.Option(help="call, put or both (default).", rich_help_panel=_CHAINS)]
-Contract = Annotated[
-    list[str] | None,
-    typer.Option(metavar="OSI", help="'SPXW  240105C04700000'. May be repeated.", rich_help_panel=_CHAINS),
-]
 Schema = Annotated[
     str | None,
     typer.Option(
@@ -90,8 +58,8 @@ def submit(
     stoculus backtest submit --root SPXW --dte 0:7 --strikes 4600:4800 --schema quote --interval 1m --start 2024-01-05
     """
     chain = (root, expirations, dte, strikes, around_spot, right, contract)
-    options = request.Options(symbols, *chain, schema, interval, start, end, session, backtest_id)
-    body = request.body(file, options)
+    selection = request.Selection(symbols, *chain, schema, interval)
+    body = request.backtest(file, selection, start, end, session, backtest_id)
     client = _connect()
     answer = client.ask("POST", "", body)
     if watch or wait:
@@ -124,7 +92,8 @@ def estimate(
 ) -> None:
     """Say what a backtest would cost, and how the vendor will be asked; nothing is stored."""
     chain = (root, expirations, dte, strikes, around_spot, right, contract)
-    body = request.body(file, request.Options(symbols, *chain, schema, interval, start, end, session))
+    selection = request.Selection(symbols, *chain, schema, interval)
+    body = request.backtest(file, selection, start, end, session)
     answer = _connect().ask("POST", ":estimate", body)
     if as_json:
         print_json(answer)
@@ -157,7 +126,7 @@ def list_backtests(as_json: Json = False) -> None:
         print_json(found)
         return
     rows = [
-        (one["backtest_id"], one["state"], str(len(one["topics"])), f"{one['records']:,}", _time(one["created_at"]))
+        (one["backtest_id"], one["state"], str(len(one["topics"])), f"{one['records']:,}", utc(one["created_at"]))
         for one in found
     ]
     print_table(("backtest", "state", ">topics", ">records", "submitted (UTC)"), rows)
@@ -228,8 +197,8 @@ def receipt(backtest_id: Id, as_json: Json = False) -> None:
         (
             each["task_id"],
             f"{each['records']:,}",
-            _time(each["first_ts_event"]),
-            _time(each["last_ts_event"]),
+            utc(each["first_ts_event"]),
+            utc(each["last_ts_event"]),
             str(len(each["days"])),
             f"{each['empty_bars']:,}",
             f"{each['bad_rows']:,}",
@@ -279,8 +248,4 @@ def _task_row(task: dict[str, Any]) -> tuple[str, ...]:
     remarks = [task["waiting"], failure.get("message"), failure.get("remedy"), *task["warnings"]]
     about = "" if task["state"] == "completed" else f"{task['rows_expected']:,}"
     told = " ".join(remark for remark in remarks if remark)
-    return (task["topic"], task["state"], f"{task['records']:,}", about, _time(task["complete_until"]), told)
-
-
-def _time(text: str | None) -> str:
-    return datetime.fromisoformat(text).isoformat(" ", "milliseconds").removesuffix("+00:00") if text else ""
+    return (task["topic"], task["state"], f"{task['records']:,}", about, utc(task["complete_until"]), told)

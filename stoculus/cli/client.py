@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import httpx2
@@ -17,19 +17,26 @@ _RECONNECT_S: Final = 1.0
 _RECONNECTS: Final = 60
 
 
-def path_of(backtest_id: str) -> str:
-    """A backtest's path below `/v1/backtests`."""
-    return "/" + quote(backtest_id, safe="")
+Kind = Literal["backtest", "stream"]
+
+
+def path_of(identity: str) -> str:
+    """The path of one backtest or stream below all of them."""
+    return "/" + quote(identity, safe="")
 
 
 @dataclass(frozen=True, slots=True)
 class Coordinator:
-    """The coordinator at a URL. Raises what its problem+json says; ServiceUnavailable where it does not answer."""
+    """The coordinator at a URL, of whose API one kind of things is used: `/v1/backtests` or `/v1/streams`.
+
+    Raises what its problem+json says; ServiceUnavailable where it does not answer.
+    """
 
     url: str
+    kind: Kind = "backtest"
 
     def ask(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> dict[str, Any]:
-        """The JSON that a request is answered with; `path` is below `/v1/backtests`."""
+        """The JSON that a request is answered with; `path` is below all of the kind."""
         try:
             response = httpx2.request(
                 method, self._at(path), json=body, params=params, timeout=_TIMEOUT, trust_env=False
@@ -44,13 +51,13 @@ class Coordinator:
             raise _stranger(response.status_code, response.content) from error
         return answer
 
-    def snapshots(self, backtest_id: str) -> Iterator[dict[str, Any]]:
-        """The backtest as it is, and at each change, without end. A lost connection is made again for a minute."""
-        yield self.ask("GET", path_of(backtest_id))
+    def snapshots(self, identity: str) -> Iterator[dict[str, Any]]:
+        """One of them as it is, and at each change, without end. A lost connection is made again for a minute."""
+        yield self.ask("GET", path_of(identity))
         failures = 0
         while True:
             try:
-                for snapshot in self._events(backtest_id):
+                for snapshot in self._events(identity):
                     failures = 0
                     yield snapshot
             except Transient:
@@ -59,9 +66,9 @@ class Coordinator:
             failures += 1
             time.sleep(_RECONNECT_S)
 
-    def _events(self, backtest_id: str) -> Iterator[dict[str, Any]]:
+    def _events(self, identity: str) -> Iterator[dict[str, Any]]:
         try:
-            url = self._at(path_of(backtest_id) + "/events")
+            url = self._at(path_of(identity) + "/events")
             with httpx2.stream("GET", url, timeout=_TIMEOUT, trust_env=False) as response:
                 if response.is_error:
                     raise _problem(response.status_code, response.read())
@@ -69,12 +76,12 @@ class Coordinator:
                     if event.event == "state":
                         yield orjson.loads(event.data)
                     elif event.event == "deleted":
-                        raise NotFound(event.data, remedy="`stoculus backtest list` lists those there are.")
+                        raise NotFound(event.data, remedy=f"`stoculus {self.kind} list` lists those there are.")
         except httpx2.TransportError as error:
             raise self._away(error) from error
 
     def _at(self, path: str) -> str:
-        return f"{self.url.rstrip('/')}/v1/backtests{path}"
+        return f"{self.url.rstrip('/')}/v1/{self.kind}s{path}"
 
     def _away(self, error: Exception) -> ServiceUnavailable:
         return ServiceUnavailable(
@@ -83,9 +90,9 @@ class Coordinator:
         )
 
 
-def connect() -> Coordinator:
+def connect(kind: Kind = "backtest") -> Coordinator:
     """The coordinator of the settings."""
-    return Coordinator(settings().coordinator_url)
+    return Coordinator(settings().coordinator_url, kind)
 
 
 def _problem(status: int, body: bytes) -> StoculusError:

@@ -6,14 +6,15 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from stoculus.cli import backtests, consume, plugins, schemas, topics
+from stoculus.cli import backtests, consume, plugins, schemas, streams, topics
 from stoculus.cli.output import print_error
+from stoculus.cli.tape.command import tape
 from stoculus.errors import StoculusError
 
 
 class _MostUsedFirst(TyperGroup):
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        first = ["backtest", "consume", "topics", "schemas"]
+        first = ["backtest", "stream", "tape", "consume", "topics", "schemas"]
         return first + [name for name in super().list_commands(ctx) if name not in first]
 
 
@@ -27,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(backtests.app, name="backtest")
+app.add_typer(streams.app, name="stream")
+app.command("tape")(tape)
 app.command("consume")(consume.consume)
 app.command("topics")(topics.list_topics)
 app.add_typer(schemas.app, name="schemas")

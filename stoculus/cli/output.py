@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from stoculus.errors import StoculusError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _ENOUGH_COLUMNS: Final = 10_000
 
@@ -22,8 +26,15 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
     """Print a table, each row on one line; columns whose name starts with `>` are numbers, to the right."""
-    from rich import box
     from rich.console import Console
+
+    # Names that are folded cannot be copied: the terminal breaks lines that are too long.
+    Console(highlight=False, width=_ENOUGH_COLUMNS).print(make_table(columns, rows, title=title), soft_wrap=True)
+
+
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> "Table":
+    """The table that `print_table` prints."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
@@ -39,8 +50,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
-    # Names that are folded cannot be copied: the terminal breaks lines that are too long.
-    Console(highlight=False, width=_ENOUGH_COLUMNS).print(table, soft_wrap=True)
+    return table
+
+
+def utc(text: str | None) -> str:
+    """A time of the API as people read it; nothing for none."""
+    return datetime.fromisoformat(text).isoformat(" ", "milliseconds").removesuffix("+00:00") if text else ""
 
 
 def print_error(error: StoculusError) -> None:

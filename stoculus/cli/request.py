@@ -1,4 +1,4 @@
-"""What `stoculus backtest submit` and `estimate` send: a JSON file, or what the options say."""
+"""What is sent to submit a backtest or start a stream: a JSON file, or what the options say."""
 
 import sys
 from dataclasses import astuple, dataclass
@@ -11,8 +11,8 @@ from stoculus.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The options as written; what was not given is None or empty."""
+class Selection:
+    """The options that select instruments and a schema, as written; what was not given is None or empty."""
 
     symbols: str | None
     root: str | None
@@ -24,72 +24,97 @@ class Options:
     contract: list[str] | None
     schema: str | None
     interval: str | None
-    start: str | None
-    end: str | None
-    session: str | None
-    backtest_id: str | None = None
 
 
-def body(file: str | None, options: Options) -> Any:
+def backtest(
+    file: str | None,
+    selection: Selection,
+    start: str | None,
+    end: str | None,
+    session: str | None,
+    backtest_id: str | None = None,
+) -> Any:
     """The body of a submission; raise BadParameter, with the option's name, for what cannot be one."""
     if file is not None:
-        if any(value not in (None, []) for value in astuple(options)):
-            raise typer.BadParameter("Give a file or options, not both.")
-        return _read(file)
-    kind = _given({"schema": options.schema or "ohlcv", "interval": options.interval})
-    data: list[dict[str, Any]] = []
-    if options.symbols:
-        data.append({"asset": "stock", "symbols": options.symbols.split(",")} | kind)
-    if (contracts := _contracts(options)) is not None:
-        data.append({"asset": "option"} | contracts | kind)
-    if not data or not options.start:
+        return _only(file, selection, start, end, session, backtest_id)
+    data = _data(selection)
+    if not data or not start:
         raise typer.BadParameter("Give a file, or --start with --symbols, --root or --contract.")
-    window = {"start": options.start, "end": options.end or options.start, "session": options.session}
-    return _given({"backtest_id": options.backtest_id} | window) | {"data": data}
+    window = {"start": start, "end": end or start, "session": session}
+    return _given({"backtest_id": backtest_id} | window) | {"data": data}
 
 
-def _contracts(options: Options) -> dict[str, Any] | None:
+def stream(
+    file: str | None, selection: Selection, session: str | None, warmup: str | None, stream_id: str | None
+) -> Any:
+    """The body of a stream's start; raise BadParameter, with the option's name, for what cannot be one."""
+    if file is not None:
+        return _only(file, selection, session, warmup, stream_id)
+    data = _data(selection)
+    if not data:
+        raise typer.BadParameter("Give a file, or --symbols, --root or --contract.")
+    return _given({"stream_id": stream_id, "session": session, "warmup": warmup}) | {"data": data}
+
+
+def _only(file: str, selection: Selection, *more: str | None) -> Any:
+    """What the file says, where nothing is said beside it."""
+    if any(value not in (None, []) for value in (*astuple(selection), *more)):
+        raise typer.BadParameter("Give a file or options, not both.")
+    return _read(file)
+
+
+def _data(selection: Selection) -> list[dict[str, Any]]:
+    kind = _given({"schema": selection.schema or "ohlcv", "interval": selection.interval})
+    data: list[dict[str, Any]] = []
+    if selection.symbols:
+        data.append({"asset": "stock", "symbols": selection.symbols.split(",")} | kind)
+    if (contracts := _contracts(selection)) is not None:
+        data.append({"asset": "option"} | contracts | kind)
+    return data
+
+
+def _contracts(selection: Selection) -> dict[str, Any] | None:
     """The option selection, if there is one: of a chain, or contracts that are named."""
     narrowing = {
-        "--root": options.root,
-        "--expirations": options.expirations,
-        "--dte": options.dte,
-        "--strikes": options.strikes,
-        "--around-spot": options.around_spot,
-        "--right": options.right,
+        "--root": selection.root,
+        "--expirations": selection.expirations,
+        "--dte": selection.dte,
+        "--strikes": selection.strikes,
+        "--around-spot": selection.around_spot,
+        "--right": selection.right,
     }
     named = [flag for flag, value in narrowing.items() if value is not None]
-    if options.contract:
+    if selection.contract:
         if named:
             raise _bad(named[0], "--contract says it all: leave this out.")
-        return _checked({"contracts": options.contract}, {"contracts": "--contract"})
-    if options.root is None:
+        return _checked({"contracts": selection.contract}, {"contracts": "--contract"})
+    if selection.root is None:
         if named:
             raise _bad(named[0], "Name the --root whose contracts it selects.")
         return None
     for flag, other in (("--dte", "--expirations"), ("--around-spot", "--strikes")):
         if flag in named and other in named:
             raise _bad(flag, f"Give it or {other}, not both.")
-    if options.expirations is None and options.dte is None:
+    if selection.expirations is None and selection.dte is None:
         raise _bad("--root", "Say which expirations: --expirations 2024-01-05, --expirations all, --dte 0:7.")
-    return _chain(options, options.root)
+    return _chain(selection, selection.root)
 
 
-def _chain(options: Options, root: str) -> dict[str, Any]:
+def _chain(selection: Selection, root: str) -> dict[str, Any]:
     from stoculus.instruments import parse_root
 
-    expirations = _span(options.expirations, str)
-    if options.dte is not None:
-        low, _, high = options.dte.partition(":")
+    expirations = _span(selection.expirations, str)
+    if selection.dte is not None:
+        low, _, high = selection.dte.partition(":")
         expirations = {"dte": {"min": _read_as(int, low), "max": _read_as(int, high or low)}}
-    strikes = _span(options.strikes, float)
-    if options.around_spot is not None:
-        strikes = {"around_spot": options.around_spot}
+    strikes = _span(selection.strikes, float)
+    if selection.around_spot is not None:
+        strikes = {"around_spot": selection.around_spot}
     flags = {
-        "expirations": "--dte" if options.dte is not None else "--expirations",
-        "strikes": "--around-spot" if options.around_spot is not None else "--strikes",
+        "expirations": "--dte" if selection.dte is not None else "--expirations",
+        "strikes": "--around-spot" if selection.around_spot is not None else "--strikes",
     }
-    chain = _checked(_given({"expirations": expirations, "strikes": strikes, "right": options.right}), flags)
+    chain = _checked(_given({"expirations": expirations, "strikes": strikes, "right": selection.right}), flags)
     try:
         return {"root": parse_root(root)} | chain
     except InvalidRequest as error:

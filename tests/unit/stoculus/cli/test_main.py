@@ -20,7 +20,9 @@ def test_the_version_is_the_distribution_s() -> None:
 def test_help_names_every_command_and_the_plug_ins() -> None:
     told = runner.invoke(app, ["--help"]).output
 
-    assert all(name in told for name in ("backtest", "consume", "topics", "schemas", "local", "simulator"))
+    assert all(
+        name in told for name in ("backtest", "stream", "tape", "consume", "topics", "schemas", "local", "simulator")
+    )
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -75,6 +77,12 @@ def test_an_error_is_one_block_on_stderr(capsys: pytest.CaptureFixture[str]) -> 
         (["backtest", "submit", "x.json", "--start", "2024-01-02"], 2, "not both"),
         (["backtest", "submit", "/no/such/file.json"], 2, "/no/such/file.json"),
         (["backtest", "list"], 1, "make local-up"),
+        (["stream", "start", "--session", "regular"], 2, "--symbols"),
+        (["stream", "start", "x.json", "--warmup", "2d"], 2, "not both"),
+        (["stream", "list"], 1, "make local-up"),
+        (["tape"], 2, "Missing argument"),
+        (["tape", "t", "--from", "2024-01-02", "--last", "1"], 2, "use one of them"),
+        (["tape", "t"], 1, "make local-up"),
         (["topics"], 1, "make local-up"),
         (["consume", "t"], 1, "make local-up"),
         (["schemas", "check"], 1, "127.0.0.1:1"),

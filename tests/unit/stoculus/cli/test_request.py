@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -5,26 +6,30 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoculus.cli.request import Options, body
+from stoculus.cli.request import Selection, backtest, stream
 from stoculus.selection import ChainSelection
 
 FIVE_CALL = "SPXW  240105C04700000"
-NOTHING: dict[str, Any] = dict.fromkeys(Options.__dataclass_fields__)
+NOTHING: dict[str, Any] = dict.fromkeys(Selection.__dataclass_fields__)
 
 
-def options(**given: Any) -> Options:
-    return Options(**NOTHING | {"start": "2024-01-05"} | given)
+def selected(**given: Any) -> Selection:
+    return Selection(**NOTHING | given)
+
+
+def body(**given: Any) -> Any:
+    return backtest(None, selected(**given), "2024-01-05", None, None)
 
 
 def chain(**given: Any) -> dict[str, Any]:
-    (selection,) = body(None, options(root="SPXW", **given))["data"]
+    (selection,) = body(root="SPXW", **given)["data"]
     return {name: value for name, value in selection.items() if name not in ("asset", "root", "schema")}
 
 
 def test_one_command_may_hold_stocks_and_a_chain() -> None:
-    both = options(symbols="AAPL,MSFT", root="spxw", expirations="2024-01-05", schema="quote", interval="1m")
+    both = selected(symbols="AAPL,MSFT", root="spxw", expirations="2024-01-05", schema="quote", interval="1m")
 
-    assert body(None, both) == {
+    assert backtest(None, both, "2024-01-05", None, None) == {
         "start": "2024-01-05",
         "end": "2024-01-05",
         "data": [
@@ -35,7 +40,7 @@ def test_one_command_may_hold_stocks_and_a_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "selected"),
+    ("given", "narrowed"),
     [
         ({"expirations": "all"}, {"expirations": "all"}),
         ({"expirations": "2024-01-12,2024-01-05"}, {"expirations": ["2024-01-05", "2024-01-12"]}),
@@ -51,12 +56,12 @@ def test_one_command_may_hold_stocks_and_a_chain() -> None:
         ({"dte": "0", "around_spot": 10}, {"strikes": {"around_spot": 10}}),
     ],
 )
-def test_lists_ranges_and_all_are_told_apart(given: dict[str, Any], selected: dict[str, Any]) -> None:
-    assert chain(**given) == {"expirations": {"dte": {"min": 0, "max": 0}}} | selected
+def test_lists_ranges_and_all_are_told_apart(given: dict[str, Any], narrowed: dict[str, Any]) -> None:
+    assert chain(**given) == {"expirations": {"dte": {"min": 0, "max": 0}}} | narrowed
 
 
 def test_contracts_are_named_in_full() -> None:
-    data = body(None, options(contract=[FIVE_CALL, "AAPL240119P00185000"]))["data"]
+    data = body(contract=[FIVE_CALL, "AAPL240119P00185000"])["data"]
 
     assert data == [{"asset": "option", "contracts": [FIVE_CALL, "AAPL  240119P00185000"], "schema": "ohlcv"}]
 
@@ -91,7 +96,7 @@ def test_contracts_are_named_in_full() -> None:
 )
 def test_what_is_wrong_is_told_by_its_flag(given: dict[str, Any], flag: str, told: str) -> None:
     with pytest.raises(typer.BadParameter) as caught:
-        body(None, options(**given))
+        body(**given)
 
     assert caught.value.param_hint == flag
     assert told in caught.value.message
@@ -103,20 +108,46 @@ def test_what_is_wrong_is_told_by_its_flag(given: dict[str, Any], flag: str, tol
 )
 def test_whatever_is_written_is_a_selection_or_refused(flag: str, text: str) -> None:
     others = {} if flag in ("expirations", "dte") else {"dte": "0"}
-    selected: dict[str, Any] | None = None
+    narrowed: dict[str, Any] | None = None
     blamed: Any = f"--{flag}"
     try:
-        selected = chain(**others | {flag: text})
+        narrowed = chain(**others | {flag: text})
     except typer.BadParameter as error:
         blamed = error.param_hint
 
     assert blamed == f"--{flag}"
     assert (
-        selected is None
-        or ChainSelection.model_validate(selected).model_dump(mode="json", exclude_unset=True) == selected
+        narrowed is None
+        or ChainSelection.model_validate(narrowed).model_dump(mode="json", exclude_unset=True) == narrowed
     )
 
 
 def test_a_file_and_an_option_exclude_each_other() -> None:
     with pytest.raises(typer.BadParameter, match="not both"):
-        body("request.json", options(contract=[FIVE_CALL]))
+        backtest("request.json", selected(contract=[FIVE_CALL]), None, None, None)
+    with pytest.raises(typer.BadParameter, match="not both"):
+        stream("request.json", selected(), None, "2d", None)
+
+
+def test_a_stream_has_no_days_and_says_only_what_was_given() -> None:
+    data = [{"asset": "stock", "symbols": ["AAPL", "MSFT"], "schema": "trade"}]
+    chosen = selected(symbols="AAPL,MSFT", schema="trade")
+
+    assert stream(None, chosen, None, None, None) == {"data": data}
+    assert stream(None, chosen, "regular", "2d", "tape") == {
+        "stream_id": "tape",
+        "session": "regular",
+        "warmup": "2d",
+        "data": data,
+    }
+
+
+def test_a_stream_of_nothing_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="--symbols, --root or --contract"):
+        stream(None, selected(schema="trade"), None, None, None)
+
+
+def test_a_stream_is_written_in_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "stream.json").write_text('{"data": []}')
+
+    assert stream(str(tmp_path / "stream.json"), selected(), None, None, None) == {"data": []}

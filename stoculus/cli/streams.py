@@ -1,0 +1,127 @@
+"""`stoculus stream …`: start, look at and stop live streams at the coordinator."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stoculus.cli import request
+from stoculus.cli.output import Json, print_json, print_table
+from stoculus.cli.selection import AroundSpot, Contract, Dte, Expirations, File, Right, Root, Strikes, Symbols
+
+if TYPE_CHECKING:
+    from stoculus.cli.client import Coordinator
+
+app = typer.Typer(no_args_is_help=True, help="Live streams: start, list, look at, stop.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The stream's id.", show_default=False)]
+Schema = Annotated[str | None, typer.Option(help="ohlcv (default), trade or quote.")]
+Interval = Annotated[str | None, typer.Option(help="Of ohlcv: 1s, 1m (default), 5m, 1h …")]
+Session = Annotated[str | None, typer.Option(help="always (default), regular or extended.")]
+Warmup = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DAYS", help="History first: 2d is today and two trading days before. The topics must be new."
+    ),
+]
+StreamId = Annotated[str | None, typer.Option("--id", help="Its id; the same request again is the same stream.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show how it goes, until Ctrl-C. The stream goes on.")]
+
+
+@app.command()
+def start(
+    file: File = None,
+    symbols: Symbols = None,
+    root: Root = None,
+    expirations: Expirations = None,
+    dte: Dte = None,
+    strikes: Strikes = None,
+    around_spot: AroundSpot = None,
+    right: Right = None,
+    contract: Contract = None,
+    schema: Schema = None,
+    interval: Interval = None,
+    session: Session = None,
+    warmup: Warmup = None,
+    stream_id: StreamId = None,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
+    """Start a stream: a JSON file, or stocks, options or both with one schema.
+
+    stoculus stream start --symbols AAPL,MSFT --schema trade --id tape
+
+    stoculus stream start --root SPXW --dte 0 --around-spot 10 --schema quote --session regular
+    """
+    chain = (root, expirations, dte, strikes, around_spot, right, contract)
+    selection = request.Selection(symbols, *chain, schema, interval)
+    body = request.stream(file, selection, session, warmup, stream_id)
+    client = _connect()
+    answer = client.ask("POST", "", body)
+    if watch:
+        _follow(client, answer["stream_id"])
+    elif as_json:
+        print_json(answer)
+    else:
+        topics = [each["topic"] for each in answer["topics"]]
+        typer.echo(f"Stream {answer['stream_id']} is {answer['state']}. Its topics:")
+        typer.echo("\n".join(f"  {topic}" for topic in topics))
+        typer.echo(f"See them: stoculus tape {' '.join(topics)}")
+
+
+@app.command()
+def stop(stream_id: Id, as_json: Json = False) -> None:
+    """Stop a stream; its topics stay."""
+    answer = _connect().ask("DELETE", _path(stream_id))
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(f"Stream {answer['stream_id']} is {answer['state']}. Its topics stay.")
+
+
+@app.command("list")
+def list_streams(as_json: Json = False) -> None:
+    """List the streams."""
+    found = _connect().ask("GET", "")["streams"]
+    if as_json:
+        print_json(found)
+        return
+    from stoculus.cli import stream_views
+
+    print_table(stream_views.STREAMS, [stream_views.stream_row(stream) for stream in found])
+
+
+@app.command()
+def show(stream_id: Id, watch: Watch = False, as_json: Json = False) -> None:
+    """Show a stream and its topics."""
+    client = _connect()
+    if watch:
+        _follow(client, stream_id)
+        return
+    answer = client.ask("GET", _path(stream_id))
+    if as_json:
+        print_json(answer)
+        return
+    from stoculus.cli import stream_views
+
+    rows = [stream_views.topic_row(topic) for topic in answer["topics"]]
+    print_table(stream_views.TOPICS, rows, title=stream_views.title(answer))
+
+
+def _connect() -> "Coordinator":
+    from stoculus.cli.client import connect
+
+    return connect("stream")
+
+
+def _path(stream_id: str) -> str:
+    from stoculus.cli.client import path_of
+
+    return path_of(stream_id)
+
+
+def _follow(client: "Coordinator", stream_id: str) -> None:
+    from rich.console import Console
+
+    from stoculus.cli.stream_views import watch
+
+    watch(client.snapshots(stream_id), Console(highlight=False))
