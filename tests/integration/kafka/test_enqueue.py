@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any, cast
+from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
+from stoculus.kafka import admin as kafka_admin
 from stoculus.kafka import enqueue as module
-from stoculus.kafka.enqueue import HAS_EXTENSION, describe, enqueue
+from stoculus.kafka.enqueue import HAS_EXTENSION, describe, enqueue, enqueue_live
 from tests.conftest import Broker
-from tests.integration.kafka.conftest import Record, read_all
+from tests.integration.kafka.conftest import Record, messages_of, read_all
 
 HEADER = b"\0\0\0\1\2"
 ROWS = 1000
@@ -108,6 +112,133 @@ def test_a_row_that_is_too_large_is_refused_by_its_code(broker: Broker, topic: s
     assert caught.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
+ORIGIN = b"live"
+INGEST_US = np.arange(ROWS) * 1_800_000_000_001
+PLACES = np.array([row * row % 5 - 1 for row in range(ROWS)], np.int32)  # of three topics; some of none, one unused
+
+
+@pytest.fixture
+def topics(admin: AdminClient) -> list[str]:
+    names = [f"test-{uuid4().hex}" for _ in range(4)]
+    kafka_admin.create_topics(admin, names, kafka_admin.DATA_CONFIG)
+    return names
+
+
+def live(producer: Producer, topics: list[str], rows: slice = slice(None), **changes: Any) -> int:
+    given: dict[str, Any] = {"topic_of": PLACES, "keys": KEYS["a key a row"], "bodies": BODIES, "ts_event": TIMES}
+    given |= {"ingest_us": INGEST_US} | changes
+    sliced = {name: column[rows] for name, column in given.items() if name != "use_extension"}
+    return enqueue_live(producer, topics, header=HEADER, origin=ORIGIN, **sliced, use_extension=given["use_extension"])
+
+
+LiveRecord = tuple[bytes | None, bytes | None, int, list[tuple[str, bytes]] | None]
+
+
+def live_expected(place: int, rows: range = range(ROWS), keys: Any = KEYS["a key a row"]) -> list[LiveRecord]:
+    mine = [row for row in rows if PLACES[row] == place]
+    plain = [record for row in mine for record in expected(keys, range(row, row + 1))]
+    headers = [[("ingest_us", str(INGEST_US[row]).encode()), ("origin", ORIGIN)] for row in mine]
+    return [(*record, its) for record, its in zip(plain, headers, strict=True)]
+
+
+def live_written(broker: Broker, topic: str) -> list[LiveRecord]:
+    return [
+        (message.key(), message.value(), message.timestamp()[1], cast(Any, message.headers()))
+        for message in messages_of(broker.bootstrap, topic)
+    ]
+
+
+@pytest.mark.parametrize("keys", [KEYS["a key a row"], KEYS["a text key a row"]], ids=["bytes", "text"])
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_each_row_goes_to_its_topic_in_order_with_its_headers_or_is_passed_over(
+    broker: Broker, producer: Producer, topics: list[str], use_extension: bool, keys: Any
+) -> None:
+    assert live(producer, topics, keys=keys, use_extension=use_extension) == ROWS
+    producer.flush()
+
+    assert {int(place) for place in PLACES} == {-1, 0, 3}
+    for place, topic in enumerate(topics):
+        assert live_written(broker, topic) == live_expected(place, keys=keys)
+
+
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_slices_go_to_their_topics_as_their_rows_alone(
+    broker: Broker, producer: Producer, topics: list[str], use_extension: bool
+) -> None:
+    assert live(producer, topics, slice(17, 400), use_extension=use_extension) == 383
+    assert live(producer, topics, slice(400, 400), use_extension=use_extension) == 0
+    every_second = live(producer, topics, ingest_us=np.repeat(INGEST_US, 2)[::2], use_extension=use_extension)
+    producer.flush()
+
+    assert every_second == ROWS
+    assert live_written(broker, topics[3]) == live_expected(3, range(17, 400)) + live_expected(3)
+
+
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_a_full_queue_is_not_waited_for_and_the_rest_follows_from_there(
+    broker: Broker, topics: list[str], use_extension: bool
+) -> None:
+    small = Producer({"bootstrap.servers": broker.bootstrap, "queue.buffering.max.messages": 10, "linger.ms": 1000})
+    done = live(small, topics, use_extension=use_extension)
+    assert (PLACES[:done] != -1).sum() == 10
+    assert PLACES[done] != -1
+    assert live(small, topics, slice(done, None), use_extension=use_extension) == 0
+    while done < ROWS:
+        small.flush()
+        done += live(small, topics, slice(done, None), use_extension=use_extension)
+    small.close()
+
+    for place, topic in enumerate(topics):
+        assert live_written(broker, topic) == live_expected(place)
+
+
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_rows_of_no_topic_at_all_need_no_room(broker: Broker, use_extension: bool) -> None:
+    small = Producer({"bootstrap.servers": broker.bootstrap, "queue.buffering.max.messages": 1})
+    assert live(small, [], topic_of=np.full(ROWS, -1, np.int32), use_extension=use_extension) == ROWS
+    assert len(small) == 0
+    small.close()
+
+
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_a_live_row_that_cannot_be_taken_is_refused_by_its_code(
+    broker: Broker, topics: list[str], use_extension: bool
+) -> None:
+    small = Producer({"bootstrap.servers": broker.bootstrap, "message.max.bytes": 1000})
+    bodies = pa.array([b"x" * 10_000] * ROWS, pa.binary())
+    for rows, names, code in (
+        (bodies, topics, KafkaError.MSG_SIZE_TOO_LARGE),
+        (BODIES, ["x" * 600] * 4, KafkaError._INVALID_ARG),
+    ):
+        with pytest.raises(KafkaException) as caught:
+            live(small, names, bodies=rows, use_extension=use_extension)
+        assert caught.value.args[0].code() == code
+    assert len(small) == 0
+    small.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"topic_of": np.full(ROWS, 4, np.int32)},
+        {"topic_of": np.full(ROWS, -2, np.int32)},
+        {"topic_of": PLACES[1:]},
+        {"ingest_us": INGEST_US[1:]},
+        {"keys": KEYS["a key a row"][1:]},
+        {"ts_event": TIMES[1:]},
+        {"bodies": BODIES[1:]},
+        {"bodies": BODIES[:0]},
+    ],
+)
+@pytest.mark.parametrize("use_extension", LOOPS)
+def test_columns_that_do_not_fit_each_other_are_refused(
+    producer: Producer, use_extension: bool, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"rows|no topic"):
+        live(producer, ["a", "b", "c", "d"], **changes, use_extension=use_extension)
+    assert len(producer) == 0
+
+
 @pytest.mark.skipif(not HAS_EXTENSION, reason="the extension is not built")
 class TestTheCLoop:
     def call(self, producer: Any, stop: int, **changes: Any) -> tuple[int, int]:
@@ -169,3 +300,51 @@ class TestTheCLoop:
         with pytest.raises(ImportError, match="no loaded librdkafka"):
             extension.load(str(tmp_path / "librdkafka.so"))
         assert module._load_extension()
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"topic_of": b"\0" * (4 * ROWS - 1)},
+            {"offsets": b"\0" * (4 * ROWS)},
+            {"data": b"short"},
+            {"timestamps": b"\0" * (8 * ROWS - 1)},
+            {"ingest_us": b"\0" * (8 * ROWS - 1)},
+            {"key_offsets": b""},
+            {"key_offsets": b"\1" * (4 * ROWS + 4)},
+            {"stop": -1},
+        ],
+    )
+    def test_refuses_live_buffers_that_are_shorter_than_the_rows(
+        self, producer: Producer, changes: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ValueError, match="shorter than"):
+            self.call_live(producer, **changes)
+
+    def test_refuses_live_rows_for_what_is_no_producer_and_topics_that_are_no_names(self, producer: Producer) -> None:
+        with pytest.raises(TypeError, match="not a confluent-kafka producer"):
+            self.call_live(object())
+        with pytest.raises(TypeError, match="bad argument"):
+            self.call_live(producer, topics=(b"bytes",))
+        with pytest.raises(TypeError, match="tuple"):
+            self.call_live(producer, topics=["a list"])
+
+    def call_live(self, producer: Any, **changes: Any) -> tuple[int, int]:
+        import stoculus.kafka._enqueue as extension
+
+        _, offsets, data = BODIES.buffers()
+        _, key_offsets, key_data = KEYS["a key a row"].buffers()
+        given: dict[str, Any] = {
+            "topics": ("nowhere",),
+            "topic_of": np.zeros(ROWS, np.int32),
+            "header": HEADER,
+            "key_offsets": key_offsets,
+            "key_data": key_data,
+            "offsets": offsets,
+            "data": data,
+            "timestamps": TIMES.buffers()[1],
+            "ingest_us": INGEST_US,
+            "origin": ORIGIN,
+            "stop": ROWS,
+        } | changes
+        run: Callable[..., tuple[int, int]] = extension.enqueue_live
+        return run(producer, *given.values())
