@@ -24,7 +24,7 @@ MOST_LINES: Final = 500
 
 
 def tape(
-    topics: Annotated[list[str], typer.Argument(metavar="TOPIC…", help="Live or historical ones.", show_default=False)],
+    topics: Annotated[list[str], typer.Argument(help="Live or historical ones.", show_default=False)],
     last: Annotated[int | None, typer.Option(min=1, help="Begin with so many records that are there.")] = None,
     start_us: Annotated[
         int | None,
@@ -41,8 +41,8 @@ def tape(
 ) -> None:
     """Show what is written to topics, a line a record, as it comes; Ctrl-C ends it.
 
-    It starts at the end of the topics; times are New York's. A terminal that is too slow is told how many lines it
-    missed; files, pipes and --json get all.
+    It starts at the end of the topics; times are New York's.
+    A terminal that is too slow is told how many lines it missed; files, pipes and --json get all.
     """
     from rich.console import Console
 
