@@ -11,14 +11,14 @@ from datetime import date, datetime, timedelta
 from statistics import mean
 from typing import Final, Literal
 
+from services.kit.chain_selection import check_selection
 from services.kit.chains import Chains
 from services.kit.planning import ROWS_A_SECOND, SECONDS_A_REQUEST, check_days, check_tier, plan_each, seconds_of
 from services.kit.records.option import MAPPINGS
 from stoculus.calendar import nearest_trading_days, option_session_hours
-from stoculus.errors import InvalidRequest
 from stoculus.instruments import OptionContract
 from stoculus.records.catalog import INTERVAL_US, Kind, Schema
-from stoculus.selection import AroundSpot, DaysToExpiration, StrikeRange
+from stoculus.selection import AroundSpot, DaysToExpiration
 from stoculus.tasks import OptionTask, TaskPlan
 from theta_client.client import (
     WILDCARD_KINDS,
@@ -32,9 +32,6 @@ from theta_client.client import (
 _BYTES_A_ROW: Final = 110
 _SAMPLES: Final = 3
 """Days that an estimate looks at."""
-
-_MOST_CHECKED: Final = 20
-"""Expirations whose strikes are looked up to check a request."""
 
 _TYPICAL_STRIKES: Final = 100
 _FILLED_BARS: Final = 0.1
@@ -213,7 +210,7 @@ class OptionPlanner:
     def _plan(self, task: OptionTask) -> TaskPlan:
         self._chains.vendor_root(task.symbol, field="root")
         check_tier(task, self._client.tier, FIRST_TIER, _FIRST_DAY, "option")
-        self._check_selection(task)
+        check_selection(task, task.symbol, task.start, task.end, self._chains)
         windows = windows_of(task)
         step = max(1, (len(windows) - 1) // (_SAMPLES - 1))
         sampled = [requests_of(task, window, self._chains) for window in windows[::step]]
@@ -232,36 +229,6 @@ class OptionPlanner:
             notes=_notes(task, max(sampled, key=len, default=[])),
         )
 
-    def _check_selection(self, task: OptionTask) -> None:
-        """Raise InvalidRequest for expirations and strikes that the vendor does not list."""
-        root, chains = task.symbol, self._chains
-        named = task.named
-        expirations = task.expirations if isinstance(task.expirations, list) else []
-        wanted = [contract.expiration for contract in named] if named else expirations
-        chains.check_expirations(root, wanted, field="contracts" if named else "expirations")
-        if wanted and max(wanted) < task.start:
-            raise InvalidRequest(
-                f"All expirations are over before {task.start}.",
-                remedy="Name later ones, or start earlier.",
-                field="contracts" if named else "expirations",
-            )
-        if not wanted and not any(_may_select(task, one) for one in chains.expirations(root)):
-            raise InvalidRequest(
-                f"No expiration of {root} is selected from {task.start} to {task.end}.",
-                remedy="Widen the range of expirations.",
-                field="expirations",
-            )
-        for n, contract in enumerate(named[:_MOST_CHECKED]):
-            self._check_strike(contract.strike, [contract.expiration], root, f"contracts[{n}]")
-        if 0 < len(expirations) <= _MOST_CHECKED:
-            if isinstance(task.strikes, StrikeRange):
-                chains.check_strikes(root, expirations, task.strikes, field="strikes")
-            for n, strike in enumerate(task.strikes if isinstance(task.strikes, list) else ()):
-                self._check_strike(strike, expirations, root, f"strikes[{n}]")
-
-    def _check_strike(self, strike: float, expirations: list[date], root: str, field: str) -> None:
-        self._chains.check_strikes(root, expirations, StrikeRange(min=strike, max=strike), field=field)
-
     def _contracts(self, task: OptionTask, window: Window) -> int:
         """Wanted contracts on the first day of a window."""
         day = window.start
@@ -273,14 +240,6 @@ class OptionPlanner:
         if self._chains.lists_contracts:
             return sum(task.has(contract, day) for contract in self._chains.contracts(task.symbol, day))
         return len(_expirations(task, day, self._chains)) * _TYPICAL_STRIKES * len(task.rights)
-
-
-def _may_select(task: OptionTask, expiration: date) -> bool:
-    """Whether an expiration may be wanted on any day of the task."""
-    if isinstance(task.expirations, DaysToExpiration):
-        dte = task.expirations.dte
-        return task.start + timedelta(days=dte.min) <= expiration <= task.end + timedelta(days=dte.max)
-    return expiration >= task.start and task.has_expiration(expiration, task.start)
 
 
 def _notes(task: OptionTask, requests: list[OptionRequest]) -> list[str]:

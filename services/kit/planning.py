@@ -67,7 +67,7 @@ def plan_each(
     plan: Callable[[AnyTask], TaskPlan],
 ) -> list[TaskPlan]:
     """A plan a task, its days checked; raise the first error, its field as `tasks[i].…`."""
-    _require_vendor(client)
+    require_vendor(client)
     plans = []
     for i, task in enumerate(tasks):
         try:
@@ -80,7 +80,7 @@ def plan_each(
     return plans
 
 
-def _require_vendor(client: ThetaClient) -> None:
+def require_vendor(client: ThetaClient) -> None:
     """Raise where no terminal answers. A list of names may be an hour old and says nothing of now."""
     try:
         client.status()
