@@ -5,12 +5,13 @@ from typing import Any, Final, Generic, TypeVar
 
 import httpx2
 import orjson
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stoculus import errors
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 PLAN_TIMEOUT_S: Final = 30
 """Planning asks the vendor; all else is answered from memory."""
 TIMEOUT_S: Final = 5
@@ -38,12 +39,12 @@ class RemoteService:
         await self._client.aclose()
 
     async def read(
-        self, adapter: TypeAdapter[T], method: str, path: str, body: bytes | None = None, timeout_s: float = TIMEOUT_S
-    ) -> T:
+        self, model: type[M], method: str, path: str, body: bytes | None = None, timeout_s: float = TIMEOUT_S
+    ) -> M:
         """What a request is answered with; raise ServiceUnavailable where no service answers."""
         answer = await self.ask(method, path, body, timeout_s)
         try:
-            return adapter.validate_json(answer.content)
+            return model.model_validate_json(answer.content)
         except ValidationError as error:
             raise ServiceUnavailable(
                 f"What answers for {self._name} is no service of this version.",

@@ -1,12 +1,8 @@
 """The client of a service: what answers wrongly, or not at all, is told as it is."""
 
 import asyncio
-import json
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 
 import pytest
@@ -14,46 +10,10 @@ import pytest
 from coordinator.historical import HistoricalService
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError, TierTooLow, VendorUnreachable
 from stoculus.tasks import StockTask
+from tests.unit.coordinator.conftest import Answers, problem
 
 T = TypeVar("T")
 TASK = StockTask(backtest_id="42", ticker="AAPL", start=date(2024, 1, 2), end=date(2024, 1, 2))
-
-
-@dataclass
-class Answers:
-    """A server that gives one answer to everything."""
-
-    status: int = 200
-    body: bytes = b"{}"
-    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
-    url: str = ""
-
-
-@pytest.fixture
-def answers() -> Iterator[Answers]:
-    answers = Answers()
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            length = int(self.headers.get("content-length", 0))
-            answers.asked.append((self.command, self.path, self.rfile.read(length)))
-            self.send_response(answers.status)
-            self.send_header("content-length", str(len(answers.body)))
-            self.end_headers()
-            self.wfile.write(answers.body)
-
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        answers.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield answers
-        server.shutdown()
-        thread.join()
 
 
 def ask(url: str, call: Callable[[HistoricalService], Awaitable[T]]) -> T:
@@ -65,10 +25,6 @@ def ask(url: str, call: Callable[[HistoricalService], Awaitable[T]]) -> T:
             await service.close()
 
     return asyncio.run(run())
-
-
-def problem(code: str, **more: str) -> bytes:
-    return json.dumps({"type": f"urn:stoculus:error:{code}", "detail": "Told.", **more}).encode()
 
 
 def test_a_task_is_posted_as_the_contract_has_it(answers: Answers) -> None:
@@ -104,7 +60,7 @@ def test_a_problem_is_raised_as_the_error_that_it_names(
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"tasks": 1}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"tasks": 1}', b"\xff"])
 def test_what_is_no_service_is_unavailable(answers: Answers, status: int, body: bytes) -> None:
     answers.status, answers.body = status, body
 
