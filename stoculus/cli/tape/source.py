@@ -1,8 +1,9 @@
 """The messages of several topics for a tape: what stands on them, then what comes, in rounds."""
 
 import heapq
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from stoculus.errors import NotFound
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.partition import (
     BATCH_MESSAGES,
@@ -24,6 +26,8 @@ from stoculus.records.catalog import RecordType
 
 _ROUND: Final = 500
 _FETCH_WAIT_MS: Final = 500
+_MADE_S: Final = 3
+_LOOK_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,11 @@ class Tape:
     ) -> None:
         self._bootstrap = bootstrap
         self._last = last
-        self._stack = ExitStack()
-        starts = [None if start_us is None else offset_at(bootstrap, topic, start_us) for topic in topics]
-        self._readers = [self._stack.enter_context(PartitionReader(bootstrap, topic)) for topic in topics]
         self._topics = topics
+        with ExitStack() as stack:
+            self._readers = [stack.enter_context(_reader(bootstrap, topic)) for topic in topics]
+            starts = [None if start_us is None else offset_at(bootstrap, topic, start_us) for topic in topics]
+            self._stack = stack.pop_all()
         self._starts = [
             reader.end if start is None else start for reader, start in zip(self._readers, starts, strict=True)
         ]
@@ -76,7 +81,7 @@ class Tape:
         while messages := list(islice(merged, _ROUND)):
             yield messages
 
-    def coming(self) -> Iterator[list[Message]]:
+    def coming(self) -> Generator[list[Message]]:
         """What is written after the topics were opened, as it comes; an empty round now and then. Without end."""
         places = [
             TopicPartition(topic, 0, reader.end) for topic, reader in zip(self._topics, self._readers, strict=True)
@@ -102,6 +107,18 @@ class Tape:
             if len(found) == count or start == reader.first:
                 return list(found)
             span *= 2
+
+
+def _reader(bootstrap: str, topic: str) -> PartitionReader:
+    """Opens a topic, also one that is just being made: a stream that was started has its topics a moment later."""
+    deadline = time.monotonic() + _MADE_S
+    while True:
+        try:
+            return PartitionReader(bootstrap, topic)
+        except NotFound:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
 
 
 def events(decoder: Decoder, messages: Sequence[Message]) -> list[Event]:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -38,8 +39,8 @@ class Registry(Protocol):
 class LiveTopic:
     """A topic of trades as the live service writes it: no transactions, headers `ingest_us` and `origin`."""
 
-    def __init__(self, broker: Broker, registry: Registry, symbol: str) -> None:
-        self.name = f"stock-{symbol.lower()}-trade-live-{uuid4().hex}"
+    def __init__(self, broker: Broker, registry: Registry, symbol: str, name: str | None = None) -> None:
+        self.name = name or f"stock-{symbol.lower()}-trade-live-{uuid4().hex}"
         self._symbol = symbol
         self._record = record_type("StockTrade")
         with connect(registry.url) as client:
@@ -189,3 +190,14 @@ def test_a_topic_that_does_not_exist_is_told(stoculus: Run) -> None:
 
     assert code == 1
     assert "error: There is no topic stock-nope-trade-live." in err
+
+
+def test_a_topic_that_is_just_being_made_is_waited_for(stoculus: Run, broker: Broker, registry: Registry) -> None:
+    name = f"stock-aapl-trade-live-{uuid4().hex}"
+    making = threading.Timer(0.5, lambda: LiveTopic(broker, registry, "AAPL", name).write(seconds(0)))
+    making.start()
+
+    code, out, _ = stoculus("tape", name, "--last", "1", "--limit", "1")
+    making.join()
+
+    assert (code, len(out.splitlines())) == (0, 1)
