@@ -32,8 +32,10 @@ def check_selection(selection: ChainSelection, root: str, first: date, last: dat
         raise InvalidRequest(
             f"No expiration of {root} is selected {days}.", remedy="Widen the range of expirations.", field=field
         )
-    for n, contract in enumerate(named[:_MOST_CHECKED]):
-        _check_strike(contract.strike, root, [contract.expiration], chains, f"contracts[{n}]")
+    checked = sorted({contract.expiration for contract in named})[-_MOST_CHECKED:]
+    for n, contract in enumerate(named):
+        if contract.expiration in checked:
+            _check_strike(contract.strike, root, [contract.expiration], chains, f"contracts[{n}]")
     if 0 < len(expirations) <= _MOST_CHECKED:
         if isinstance(selection.strikes, StrikeRange):
             chains.check_strikes(root, expirations, selection.strikes, field="strikes")
