@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
@@ -91,10 +93,10 @@ _decode: Final = msgspec.json.Decoder(_Message).decode
 _decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Table:
     body_of: Callable[[_Message], Any]
-    columns: list[tuple[pa.DataType, str | None]]  # type and code; no code where nulls are possible
+    packed: pa.Schema  # the columns without nulls, which are first
     schema: pa.Schema
     empty: pa.RecordBatch
 
@@ -103,8 +105,8 @@ def _table(body: str, event: type[_Event]) -> _Table:
     _, _, *own = msgspec.structs.fields(event)
     fields = [pa.field(one.name, _ARROW.get(one.type, pa.float64()), nullable=not one.required) for one in own]
     schema = pa.schema([*_HEAD, *fields])
-    columns = [(field.type, None if field.nullable else _CODES[field.type]) for field in schema]
-    return _Table(attrgetter(body), columns, schema, pa.RecordBatch.from_pylist([], schema))
+    packed = pa.schema([field for field in schema if not field.nullable])
+    return _Table(attrgetter(body), packed, schema, pa.RecordBatch.from_pylist([], schema))
 
 
 _TABLES: Final = {
@@ -183,34 +185,52 @@ class Parser:
         malformed: list[Malformed],
     ) -> Parsed:
         kinds = [message.header.type for message in messages]
-        skipped.update(kind for kind in kinds if kind not in _TABLES)
-        tables = []
+        tables, taken = [], 0
         for kind, table in _TABLES.items():
-            mine = [pair for pair, its in zip(zip(places, messages, strict=True), kinds, strict=True) if its == kind]
-            tables.append(self._columns(mine, table, received_us) if mine else table.empty)
+            mine = [row for row, its in enumerate(kinds) if its == kind]
+            taken += len(mine)
+            tables.append(
+                self._columns([places[row] for row in mine], [messages[row] for row in mine], table, received_us)
+                if mine
+                else table.empty
+            )
+        if taken < len(kinds):
+            skipped.update(kind for kind in kinds if kind not in _TABLES)
         quotes, trades, market_values = tables
         return Parsed(quotes, trades, market_values, skipped, malformed)
 
-    def _columns(self, rows: list[tuple[int, _Message]], table: _Table, received_us: list[int]) -> pa.RecordBatch:
-        places, messages = zip(*rows, strict=True)
-        dates, ms_of_day, *own = zip(*[astuple(table.body_of(message)) for message in messages], strict=True)
-        head = (
+    def _columns(
+        self, places: list[int], messages: list[_Message], table: _Table, received_us: list[int]
+    ) -> pa.RecordBatch:
+        body_of, numbers = table.body_of, self._numbers
+        dates, ms_of_day, *own = zip(*[astuple(body_of(message)) for message in messages], strict=True)
+        columns = (
             places,
             [received_us[place] for place in places],
-            [self._numbers[message.contract] for message in messages],
+            [numbers[message.contract] for message in messages],
             self._midnights.utc_us(dates, ms_of_day),
+            *own,
         )
-        columns = [
-            _packed(values, kind, code) if code else pa.array(values, kind)
-            for values, (kind, code) in zip((*head, *own), table.columns, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+        layout, head = _layout(table, len(places))
+        packed = len(table.packed)
+        bytes_ = head + layout.pack(*chain.from_iterable(columns[:packed]))
+        batch = pa.ipc.read_record_batch(pa.py_buffer(bytes_), table.packed)
+        if packed == len(columns):
+            return batch
+        nullable = [pa.array(values, pa.float64()) for values in columns[packed:]]
+        return pa.RecordBatch.from_arrays([*batch.columns, *nullable], schema=table.schema)
 
 
-def _packed(values: Sequence[Any], kind: pa.DataType, code: str) -> Any:
-    # A third of the time of `pa.array`, which counts in batches of some tens of frames.
-    packed = struct.pack(f"{len(values)}{code}", *values)
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(packed)])
+@lru_cache(maxsize=4096)
+def _layout(table: _Table, rows: int) -> tuple[struct.Struct, bytes]:
+    """How columns of so many rows are packed, and what makes an Arrow IPC message of them when put before.
+
+    A batch in one call: a tenth of the time that `pa.array` takes, column by column, for some tens of rows.
+    """
+    layout = struct.Struct("".join(f"{rows}{_CODES[field.type]}0q" for field in table.packed))  # 0q: to 8 bytes
+    zeros = [pa.repeat(pa.scalar(0, pa.int64()).cast(field.type), rows) for field in table.packed]
+    message = pa.RecordBatch.from_arrays(zeros, schema=table.packed).serialize()
+    return layout, message.slice(0, message.size - layout.size).to_pybytes()
 
 
 def _unknown_kind(frame: bytes) -> str | None:

@@ -126,6 +126,48 @@ def test_each_frame_is_counted_once(frames: list[bytes]) -> None:
     assert rows + sum(parsed.skipped.values()) + len(parsed.malformed) == len(frames)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1),
+            st.integers(-(2**31), 2**31 - 1),
+            st.floats(allow_nan=False, allow_infinity=False),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_columns_hold_what_the_frames_say_however_many_there_are(values: list[tuple[int, int, float]]) -> None:
+    bodies = [{"bid_size": size, "ask_exchange": exchange, "ask": price} for size, exchange, price in values]
+    frames = [edited(QUOTE, "quote", **body) for body in bodies]
+    parsed = parse(*(frame for each in frames for frame in (STOCK_TRADE, each, OHLC)))
+    parsed.quotes.validate(full=True)
+    assert parsed.quotes.select(["bid_size", "ask_exchange", "ask"]).to_pylist() == bodies
+    assert parsed.quotes["frame"].to_pylist() == list(range(1, 3 * len(values), 3))
+    assert parsed.quotes["received_us"].to_pylist() == list(range(1001, 1000 + 3 * len(values), 3))
+    assert parsed.trades.num_rows == parsed.skipped["OHLC"] == len(values)
+
+
+@given(st.lists(st.tuples(*[st.none() | st.floats(0, 1e6)] * 3), min_size=1, max_size=9))
+def test_market_values_are_null_where_there_are_none(values: list[tuple[float | None, ...]]) -> None:
+    names = ("market_bid", "market_ask", "market_price")
+    message = orjson.loads(INDEX_TRADE) | {"header": {"type": "MARKET_VALUE"}}
+    bodies = [dict(zip(names, row, strict=True)) for row in values]
+    parsed = parse(*(orjson.dumps(message | {"market_value": message["trade"] | body}) for body in bodies))
+    parsed.market_values.validate(full=True)
+    assert parsed.market_values.select(names).to_pylist() == bodies
+
+
+@pytest.mark.parametrize("frame", [b"[" * 100_000, b'{"header":{"type":"TRADE"},"x":' + b"[" * 100_000])
+def test_a_frame_without_end_is_set_apart(frame: bytes) -> None:
+    assert [one.frame for one in parse(QUOTE, frame).malformed] == [1]
+
+
+def test_what_an_unknown_message_holds_does_not_matter() -> None:
+    news = b'{"header":{"type":"NEWS"},"contract":[7],"quote":"none"}'
+    assert parse(QUOTE, news, QUOTE[:-1]).skipped == {"NEWS": 1}
+
+
 @given(st.sampled_from(["contract", "trade"]), st.sampled_from(["root", "date", "size", "price"]), json_values)
 def test_any_value_gives_a_row_or_is_set_apart(body: str, key: str, value: object) -> None:
     parsed = parse(STOCK_TRADE, edited(STOCK_TRADE, body, **{key: value}), STOCK_TRADE)
