@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.kit.new_york import days_of
-from stoculus.calendar import is_trading_day, new_york_day, to_utc
+from stoculus.calendar import DAY_START, is_trading_day, new_york_day, to_utc
 
 Hours = Callable[[date], tuple[time, time]]
 """First and last moment of the session of a trading day, New York time, both included: see `stoculus.calendar`."""
@@ -61,14 +61,21 @@ class BarGrid:
 
     def _session(self, day: date) -> tuple[int, int] | None:
         if day not in self._sessions:
-            self._sessions[day] = self._read_session(day) if is_trading_day(day) else None
+            self._sessions[day] = session_us(day, self._hours) if is_trading_day(day) else None
         return self._sessions[day]
-
-    def _read_session(self, day: date) -> tuple[int, int]:
-        first, last = self._hours(day)
-        return (to_utc(day, first) - _EPOCH) // _MICROSECOND, (to_utc(day, last) - _EPOCH) // _MICROSECOND
 
 
 def day_at(us: int) -> date:
     """The New York day of a time."""
     return new_york_day(_EPOCH + timedelta(microseconds=us))
+
+
+def midnight_us(day: date) -> int:
+    """When a New York day begins."""
+    return (to_utc(day, DAY_START) - _EPOCH) // _MICROSECOND
+
+
+def session_us(day: date, hours: Hours) -> tuple[int, int]:
+    """First and last moment of the session of a trading day, both included."""
+    first, last = hours(day)
+    return (to_utc(day, first) - _EPOCH) // _MICROSECOND, (to_utc(day, last) - _EPOCH) // _MICROSECOND

@@ -25,6 +25,11 @@ class Records:
     def __len__(self) -> int:
         return len(self.bodies)
 
+    def where(self, mask: NDArray[np.bool_]) -> "Records":
+        """The records for which the mask holds; they have a key each."""
+        rows = pa.array(mask)
+        return Records(cast(Any, self.keys).filter(rows), self.ts_event.filter(rows), self.bodies.filter(rows))
+
 
 def missing(history: Records, held: Records) -> NDArray[np.int64]:
     """The rows of `history` that `held` lacks, ascending: of n equal records of which m are held, the last n − m."""

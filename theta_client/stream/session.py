@@ -98,6 +98,7 @@ class StreamSession:
         self._closing = threading.Event()
         self._crash: Exception | None = None
         self._connection = 0
+        self._heard_us = 0
         self._losses: Counter[type[StoculusError]] = Counter()
         self._thread = threading.Thread(target=self._run, name="theta-stream", daemon=True)
 
@@ -112,6 +113,11 @@ class StreamSession:
         """End the terminal's subscriptions and the connection. What was received can still be taken."""
         self._closing.set()
         self._thread.join()
+
+    @property
+    def heard_us(self) -> int:
+        """When the terminal last sent anything, microseconds UTC; 0: never. What it sent can be taken."""
+        return self._heard_us
 
     def want(self, subscriptions: Iterable[Subscription]) -> None:
         """Replace the wanted set. Its order is the order of the requests."""
@@ -175,6 +181,7 @@ class StreamSession:
             if data:
                 live.data = now
                 self._buffer.put_frames(self._connection, received_us, data)
+            self._heard_us = received_us
         self._ask(live, now)
         self._check(live, now)
 

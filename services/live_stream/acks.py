@@ -1,0 +1,78 @@
+"""Which records the broker has acknowledged: a topic's end tells, as the service alone writes to it."""
+
+import logging
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from stoculus.kafka.admin import REQUEST_TIMEOUT_S
+
+log = logging.getLogger(__name__)
+_RETRY_S: Final = 0.2
+_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+
+def ends_of(admin: AdminClient, topics: list[str]) -> dict[str, int]:
+    """The offsets of the next records of topics, in one request. Raise KafkaException."""
+    asked = {TopicPartition(topic, 0): _LATEST for topic in topics}
+    answers = admin.list_offsets(
+        asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_TIMEOUT_S
+    )
+    return {partition.topic: answer.result().offset for partition, answer in answers.items()}
+
+
+class Acknowledgements:
+    """Asks for the ends of topics in a thread of its own, so that nobody waits for a broker that is away."""
+
+    def __init__(self, admin: AdminClient) -> None:
+        self._admin = admin
+        self._asked: queue.Queue[list[str]] = queue.Queue(1)
+        self._told: queue.Queue[Mapping[str, int]] = queue.Queue()
+        self._stop = threading.Event()
+        self._busy = False
+        self._thread = threading.Thread(target=self._run, name="acknowledgements", daemon=True)
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._busy
+
+    def ask(self, topics: list[str]) -> None:
+        """Ask for the ends of topics; not while busy."""
+        self._busy = True
+        self._asked.put(topics)
+
+    def take(self) -> Mapping[str, int] | None:
+        """The ends that were asked for; {} where the broker did not tell, None while it has not."""
+        try:
+            ends = self._told.get_nowait()
+        except queue.Empty:
+            return None
+        self._busy = False
+        return ends
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                topics = self._asked.get(timeout=_RETRY_S)
+            except queue.Empty:
+                continue
+            self._told.put(self._ends(topics))
+
+    def _ends(self, topics: list[str]) -> Mapping[str, int]:
+        try:
+            return ends_of(self._admin, topics)
+        except KafkaException as error:
+            log.warning("The ends of live topics are not told: %s", error)
+            self._stop.wait(_RETRY_S)
+            return {}

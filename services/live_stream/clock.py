@@ -1,0 +1,83 @@
+"""The tape's clock: the market time up to which the stream has told everything."""
+
+from collections import deque
+from datetime import timedelta
+from typing import Final
+
+from services.live_stream.bar_grid import day_at, midnight_us
+
+NEAR_WALL_US: Final = 60_000_000
+_WINDOW_US: Final = 1_000_000
+_WINDOWS: Final = 5
+_DAY: Final = timedelta(days=1)
+
+
+class TapeClock:
+    """The largest event time of the connection, plus the time since, at the tape's own speed. Microseconds, UTC.
+
+    Within a minute of the wall clock it is the wall clock. It only moves with what is received: a connection that
+    stands still is no market that stands still.
+    """
+
+    def __init__(self) -> None:
+        self.first_us: int | None = None
+        """The first event time of the connection."""
+        self._event_us = 0
+        self._received_us = 0
+        self._heard_us = 0
+        self._is_new = True
+        self._window = (0, 0)
+        self._speeds: deque[float] = deque(maxlen=_WINDOWS)
+
+    def connected(self) -> None:
+        """A connection is open. Its first event sets the clock: another terminal may play another day."""
+        self._is_new = True
+
+    def saw(self, event_us: int, received_us: int) -> None:
+        """An event, the latest of some that were received together. One of the future is not believed."""
+        if event_us > received_us + NEAR_WALL_US:
+            return
+        if self._is_new:
+            self._is_new = False
+            self.first_us = self._event_us = event_us
+            self._received_us = received_us
+            self._window = event_us, received_us
+            self._speeds.clear()
+        elif event_us > self._event_us:
+            self._event_us, self._received_us = event_us, received_us
+        self._heard_us = max(self._heard_us, received_us)
+        passed_us = received_us - self._window[1]
+        if passed_us >= _WINDOW_US:
+            self._speeds.append((self._event_us - self._window[0]) / passed_us)
+            self._window = self._event_us, received_us
+
+    def heard(self, received_us: int) -> None:
+        """Everything received until then has been told to the clock."""
+        self._heard_us = max(self._heard_us, received_us)
+
+    @property
+    def heard_us(self) -> int:
+        """When something was last received, wall clock."""
+        return self._heard_us
+
+    @property
+    def now_us(self) -> int | None:
+        """Events up to about here have come; None before the first event."""
+        if self.first_us is None:
+            return None
+        if self.is_wall:
+            return max(self._heard_us, self._event_us)
+        slowest = min(self._speeds, default=1.0)
+        passed_us = int(slowest * max(self._heard_us - self._received_us, 0))
+        # A played day ends with its day, however fast it was.
+        return min(self._event_us + passed_us, midnight_us(day_at(self._event_us) + _DAY) - 1)
+
+    @property
+    def is_wall(self) -> bool:
+        """Whether the tape is today's."""
+        return abs(self._event_us - self._received_us) <= NEAR_WALL_US
+
+    def tape_us(self, wall_us: int) -> int:
+        """How much market time may pass in a time of the wall clock."""
+        fastest = 1.0 if self.is_wall else max(self._speeds, default=1.0)
+        return int(wall_us * max(fastest, 1.0))

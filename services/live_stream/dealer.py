@@ -1,0 +1,116 @@
+"""From frames to topics: parse, make records, and deal them to their channels."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from services.live_stream.channel import Channel
+from services.live_stream.clock import TapeClock
+from services.live_stream.counts import Counts
+from services.live_stream.outlet import Outlet, outgoing
+from services.live_stream.routes import NOWHERE, Routes
+from services.live_stream.rows import Live, Rows
+from stoculus.records.catalog import RECORDS, Asset, RecordType, record_type
+from theta_client.client import TicksKind
+from theta_client.stream.buffer import Frames
+from theta_client.stream.parse import Parser
+
+log = logging.getLogger(__name__)
+_SHOWN_BYTES: Final = 300
+
+
+class Dealer:
+    """The hot path. Ticks go straight to the outlet; trades for bars are gathered until `deal_trades`."""
+
+    def __init__(
+        self, outlet: Outlet, clock: TapeClock, header_of: Callable[[RecordType], bytes], counts: Counts
+    ) -> None:
+        self._outlet = outlet
+        self._clock = clock
+        self._header_of = header_of
+        self._counts = counts
+        self._channels: dict[str, Channel] = {}
+        self._changed = False
+        self.new_day()
+
+    def new_day(self) -> None:
+        """Forget the instruments: an option lives some days, a process longer. No trades may be waiting."""
+        self._parser = Parser()
+        self._rows = Rows()
+        self._routes = Routes()
+        self._trades: dict[Asset, list[Live]] = {}
+
+    def use(self, channels: dict[str, Channel]) -> None:
+        """Deal to these channels from now on, by their instruments of now."""
+        self._channels, self._changed = channels, True
+
+    def deal(self, frames: Frames) -> None:
+        """Frames in the order of their arrival."""
+        parsed = self._parser.parse(frames)
+        self._counts.messages.inc(len(frames.frames))
+        if parsed.skipped:
+            self._counts.skipped.inc(parsed.skipped.total())
+        if parsed.malformed:
+            self._counts.malformed.inc(len(parsed.malformed))
+            first = parsed.malformed[0]
+            log.warning(
+                "%d messages are malformed; the first: %s: %r",
+                len(parsed.malformed),
+                first.reason,
+                first.bytes[:_SHOWN_BYTES],
+            )
+        instruments = self._parser.instruments
+        self._routes.update(instruments, self._channels.values(), changed=self._changed)
+        self._changed = False
+        for asset, live in self._rows.quotes(parsed.quotes, instruments).items():
+            self._deal(live, asset, "quote", frames)
+        for asset, live in self._rows.trades(parsed.trades, instruments).items():
+            self._deal(live, asset, "trade", frames)
+            if self._routes.bars:
+                self._trades.setdefault(asset, []).append(live)
+
+    def deal_trades(self) -> None:
+        """Give the gathered trades to the channels that make bars of them."""
+        for asset, parts in self._trades.items():
+            together = _joined(parts)
+            for channel, mask in self._routes.bars:
+                if channel.topic.asset == asset:
+                    # Instruments that came after the last drawing are of no topic of bars.
+                    of_channel = mask[np.minimum(together.numbers, len(mask) - 1)] if len(mask) else mask
+                    if of_channel.any():
+                        channel.take(together.where(of_channel))
+        self._trades = {}
+
+    def _deal(self, live: Live, asset: Asset, kind: TicksKind, frames: Frames) -> None:
+        times = live.records["ts_event"].view(pa.int64()).to_numpy()
+        low_us, high_us = int(times.min()), int(times.max())
+        self._clock.saw(high_us, frames.received_us[-1])
+        topic_of = self._routes.ticks[kind][live.numbers]
+        for channel in self._not_plain(kind, low_us, high_us):
+            own = topic_of == channel.number
+            if own.any():
+                channel.take(live.where(own))
+                topic_of[own] = NOWHERE
+        if (topic_of != NOWHERE).any():
+            record = record_type(RECORDS[asset][kind])
+            header = self._header_of(record)
+            self._outlet.put(outgoing(live.records, record, header, topic_of, live.received_us, "live"))
+
+    def _not_plain(self, kind: TicksKind, low_us: int, high_us: int) -> Iterable[Channel]:
+        return [
+            channel
+            for channel in self._channels.values()
+            if channel.topic.schema.kind == kind and not channel.is_plain(low_us, high_us)
+        ]
+
+
+def _joined(parts: list[Live]) -> Live:
+    if len(parts) == 1:
+        return parts[0]
+    [records] = pa.Table.from_batches([part.records for part in parts]).combine_chunks().to_batches()
+    return Live(
+        records, np.concatenate([part.numbers for part in parts]), np.concatenate([part.received_us for part in parts])
+    )

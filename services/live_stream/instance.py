@@ -1,0 +1,167 @@
+"""One instance of the service: waits for the lease, works while it holds it, and begins anew after any failure."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from typing import Final
+
+from services.kit.environment import Headers
+from services.live_stream.acks import ends_of
+from services.live_stream.channel import Tools
+from services.live_stream.clock import TapeClock
+from services.live_stream.counts import Counts
+from services.live_stream.healing import TickHistory
+from services.live_stream.lease import Lease
+from services.live_stream.marks import Marks, read_marks
+from services.live_stream.outlet import Outlet
+from services.live_stream.status import status_of
+from services.live_stream.tape import Tape
+from services.live_stream.wanted import Enumerate, Streams
+from stoculus.errors import StoculusError
+from stoculus.kafka import admin
+from stoculus.settings import LiveSettings
+from stoculus.streams import StreamEvent, StreamSpec, StreamStatus
+from stoculus.topics import STREAM_EVENTS
+from theta_client.client import Cancelled
+from theta_client.stream.session import StreamSession
+from theta_client.stream.subscription import Subscription
+
+log = logging.getLogger(__name__)
+_FIRST_WAIT_S: Final = 0.2
+_LONGEST_WAIT_S: Final = 5.0
+_HEALING_THREADS: Final = 4
+_FLUSH_S: Final = 1.5
+
+
+class Instance:
+    """Runs in a thread of its own; `status` and `trouble` may be asked from others."""
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        streams: Streams,
+        history: TickHistory,
+        enumerate_feed: Enumerate,
+        headers: Headers,
+        counts: Counts,
+        wall_us: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._streams = streams
+        self._history = history
+        self._enumerate = enumerate_feed
+        self._headers = headers
+        self._counts = counts
+        self._wall_us = wall_us
+        self._admin = admin.connect(settings.kafka_bootstrap)
+        self._stop = threading.Event()
+        self._tape: Tape | None = None
+        self._thread = threading.Thread(target=self._run, name="tape")
+        self.trouble: str | None = "It has not begun."
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is there, and leave."""
+        self._stop.set()
+        self._thread.join()
+
+    def statuses(self) -> list[StreamStatus]:
+        """Every stream that this instance has been given."""
+        return [self.status(spec, is_stopping=False) for spec in self._streams.running()] + [
+            self.status(spec, is_stopping=True) for spec in self._streams.stopping()
+        ]
+
+    def status(self, spec: StreamSpec, *, is_stopping: bool) -> StreamStatus:
+        """One stream."""
+        return status_of(spec, self._tape, self.trouble, is_stopping=is_stopping)
+
+    def subscriptions(self, *, but: str) -> set[Subscription]:
+        """What the streams but one have subscribed, or are about to."""
+        tape = self._tape
+        topics = {feed.topic for spec in self._streams.running() if spec.stream_id != but for feed in spec.feeds}
+        wants = tape.wish.wants if tape else {}
+        return {one for topic in topics & wants.keys() for one in wants[topic].subscriptions.values()}
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            begun_s = time.monotonic()
+            try:
+                self._live()
+            except (StoculusError, Cancelled) as error:
+                self.trouble = str(error)
+                log.warning("The tape begins anew: %s", error)
+            except Exception as error:
+                self.trouble = f"A defect of Stoculus: {error!r}."
+                log.exception("The tape met a defect and begins anew")
+            failures = failures + 1 if time.monotonic() - begun_s < _LONGEST_WAIT_S else 0
+            self._stop.wait(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**failures))
+
+    def _live(self) -> None:
+        """From the lease to its end."""
+        bootstrap = self._settings.kafka_bootstrap
+        admin.create_control_topics(self._admin)
+        with Lease(bootstrap) as lease:
+            self.trouble = "Another instance holds the lease."
+            if not lease.acquire(self._stop):
+                return
+            self.trouble = None
+            self._counts.lease.set(1)
+            try:
+                with ExitStack() as stack:
+                    self._work(lease, stack)
+            finally:
+                self._tape = None
+                self._counts.lease.set(0)
+
+    def _work(self, lease: Lease, stack: ExitStack) -> None:
+        settings, aborted = self._settings, threading.Event()
+        outlet = Outlet(settings.kafka_bootstrap)
+        stack.callback(outlet.close)
+        marks = Marks(self._admin, outlet)
+        stack.callback(marks.close)
+        threads = ThreadPoolExecutor(_HEALING_THREADS, thread_name_prefix="heal")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        stack.callback(aborted.set)
+        session = StreamSession(settings.theta_stream_url, buffer_frames=settings.live_buffer_messages)
+        tools = Tools(
+            outlet=outlet,
+            clock=TapeClock(),
+            header_of=self._headers.of,
+            wall_us=self._wall_us,
+            grace_us=settings.live_grace_ms * 1000,
+            history=self._history,
+            bootstrap=settings.kafka_bootstrap,
+            threads=threads,
+            aborted=aborted,
+            tell=lambda event: _tell(outlet, event),
+        )
+        self._tape = tape = Tape(
+            session,
+            self._streams,
+            tools,
+            marks,
+            read_marks(settings.kafka_bootstrap),
+            partial(ends_of, self._admin),
+            self._enumerate,
+            self._counts,
+            first_day=settings.live_date,
+            silence_s=settings.live_silence_s,
+        )
+        with session:
+            while lease.held and not self._stop.is_set():
+                tape.turn()
+                lease.poll()
+        if lease.held:
+            tape.finish(_FLUSH_S)
+
+
+def _tell(outlet: Outlet, event: StreamEvent) -> None:
+    log.info("%s %s", event.topic, event.model_dump_json(exclude_none=True, exclude={"topic"}))
+    outlet.write(STREAM_EVENTS, event.topic, event.model_dump_json(exclude_none=True).encode())

@@ -1,0 +1,199 @@
+"""The way to the broker: an idempotent producer that never waits, and what is known of each topic's offsets."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import KafkaException, Producer
+from numpy.typing import NDArray
+
+from stoculus.kafka.admin import QUIET, broker_error
+from stoculus.kafka.enqueue import enqueue_live
+from stoculus.records.catalog import RecordType
+from stoculus.records.codec import encode
+from stoculus.streams import Origin
+
+PRODUCER_CONFIG: Final[dict[str, object]] = {
+    **QUIET,
+    "acks": "all",
+    "enable.idempotence": True,
+    "compression.type": "lz4",
+    "linger.ms": 1,
+    "batch.num.messages": 10_000,
+    "queue.buffering.max.messages": 300_000,
+    "queue.buffering.max.kbytes": 262_144,
+    # A record is never given up: the queue fills, the stream's buffer drops, and the gap is healed.
+    "message.timeout.ms": 0,
+}
+
+
+@dataclass(slots=True)
+class TopicLog:
+    """What was handed over of one topic. The service alone writes to it, so its offsets can be counted."""
+
+    topic: str
+    end: int
+    """The offset of the next record."""
+    acked: int = 0
+    """The broker has all records below it."""
+    records: int = 0
+    last_event_us: int | None = None
+    _first: int = -1
+    _latest_us: int = 0
+    _spans: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def add(self, event_us: int) -> None:
+        """Count a record."""
+        if self._first < 0:
+            self._first, self._latest_us = self.end, event_us
+        elif event_us > self._latest_us:
+            self._latest_us = event_us
+        if self.last_event_us is None or event_us > self.last_event_us:
+            self.last_event_us = event_us
+        self.end += 1
+        self.records += 1
+
+    def end_span(self) -> int:
+        """Begin a new span of offsets; return where it begins."""
+        if self._first >= 0:
+            self._spans.append((self._first, self._latest_us))
+            self._first = -1
+        return self.end
+
+    def offset_from(self, us: int) -> int:
+        """An offset before which no record of `us` or later stands. Times that are asked for ascend."""
+        while self._spans and self._spans[0][1] < us:
+            self._spans.popleft()
+        return self._spans[0][0] if self._spans else self.end if self._first < 0 else self._first
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Encoded rows on their way: `topic_of` are numbers of topics, -1 for none."""
+
+    header: bytes
+    keys: pa.StringArray
+    bodies: pa.BinaryArray
+    ts_event: pa.TimestampArray
+    topic_of: NDArray[np.int32]
+    ingest_us: NDArray[np.int64]
+    origin: bytes
+
+    def rest(self, row: int) -> "Outgoing":
+        """The rows from one on."""
+        some = slice(row, None)
+        return Outgoing(
+            self.header,
+            self.keys[some],
+            self.bodies[some],
+            self.ts_event[some],
+            self.topic_of[some],
+            self.ingest_us[some],
+            self.origin,
+        )
+
+
+class Outlet:
+    """Takes rows in order. What the producer's queue has no room for waits here, and everything behind it."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.logs: list[TopicLog] = []
+        self._topics: list[str] = []
+        self._waiting: deque[Outgoing] = deque()
+        self._producer = Producer({**PRODUCER_CONFIG, "bootstrap.servers": bootstrap, "client.id": "live-stream"})
+
+    def open(self, topic: str, end: int) -> int:
+        """Make a topic known, whose next record gets the offset `end` unless it is known; return its number."""
+        if topic in self._topics:
+            return self._topics.index(topic)
+        self.logs.append(TopicLog(topic, end, acked=end))
+        self._topics.append(topic)
+        return len(self.logs) - 1
+
+    def log_of(self, topic: str) -> TopicLog:
+        """What was handed over of a topic that is known."""
+        return self.logs[self._topics.index(topic)]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing waits for room."""
+        return not self._waiting
+
+    def put(self, rows: Outgoing) -> None:
+        """Hand rows over; never waits."""
+        if self._waiting or not self._take(rows):
+            self._waiting.append(rows)
+
+    def pump(self, timeout_s: float = 0.0) -> bool:
+        """Serve the producer, and hand over what waits. Whether nothing waits any more."""
+        self._producer.poll(timeout_s)
+        while self._waiting:
+            if not self._take(self._waiting[0]):
+                return False
+            self._waiting.popleft()
+        return True
+
+    def write(self, topic: str, key: str, value: bytes) -> bool:
+        """Write a control record; False where there is no room for it now."""
+        try:
+            self._producer.produce(topic, value, key, partition=0)
+        except BufferError:
+            return False
+        except KafkaException as error:
+            raise broker_error(error, f"writing to {topic}") from error
+        return True
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all is acknowledged; whether it is."""
+        return self.pump() and not self._producer.flush(timeout_s)
+
+    def close(self) -> None:
+        """Leave. What is not acknowledged is dropped: a successor heals it."""
+        self._producer.purge(in_queue=True, in_flight=True)
+        # Its own close() would wait for a broker that is away.
+        del self._producer
+
+    def _take(self, rows: Outgoing) -> bool:
+        """Enqueue as many rows as fit; `rows` becomes the rest."""
+        try:
+            taken = enqueue_live(
+                self._producer,
+                self._topics,
+                rows.topic_of,
+                rows.header,
+                rows.keys,
+                rows.bodies,
+                rows.ts_event,
+                origin=rows.origin,
+                ingest_us=rows.ingest_us,
+            )
+        except KafkaException as error:
+            raise broker_error(error, "writing live records") from error
+        self._count(rows, taken)
+        if taken == len(rows.bodies):
+            return True
+        rest = rows.rest(taken)
+        for name in rows.__slots__:
+            setattr(rows, name, getattr(rest, name))
+        return False
+
+    def _count(self, rows: Outgoing, taken: int) -> None:
+        logs, times = self.logs, rows.ts_event.view(pa.int64()).to_numpy()[:taken].tolist()
+        for number, us in zip(rows.topic_of[:taken].tolist(), times, strict=True):
+            if number >= 0:
+                logs[number].add(us)
+
+
+def outgoing(
+    records: pa.RecordBatch,
+    record: RecordType,
+    header: bytes,
+    topic_of: NDArray[np.int32],
+    ingest_us: NDArray[np.int64],
+    origin: Origin,
+) -> Outgoing:
+    """Encode record columns."""
+    keys, ts_event = cast(pa.StringArray, records["symbol"]), cast(pa.TimestampArray, records["ts_event"])
+    return Outgoing(header, keys, encode(records, record), ts_event, topic_of, ingest_us, origin.encode())

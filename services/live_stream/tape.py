@@ -1,0 +1,295 @@
+"""The loop of the live service: messages in, records out, and everything that goes by the tape's clock."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, date, datetime
+from typing import Final
+
+from services.live_stream.bar_channel import BarChannel
+from services.live_stream.bar_grid import day_at, session_us
+from services.live_stream.channel import Channel, Tools
+from services.live_stream.counts import Counts
+from services.live_stream.dealer import Dealer
+from services.live_stream.marks import EVERY_S, Marks
+from services.live_stream.silence import Silence
+from services.live_stream.tick_channel import TickChannel
+from services.live_stream.wanted import Enumerate, Streams, Want, Wish, hours_of, wish_of
+from stoculus.calendar import is_trading_day, new_york_day
+from stoculus.streams import Watermark
+from theta_client.stream.buffer import Frames
+from theta_client.stream.events import (
+    Connected,
+    Disconnected,
+    Dropped,
+    Event,
+    MarketState,
+    Refused,
+    StatusChanged,
+    Subscribed,
+    Unsubscribed,
+)
+from theta_client.stream.session import StreamSession
+from theta_client.stream.subscription import Subscription
+
+log = logging.getLogger(__name__)
+MOST_FRAMES: Final = 4_096
+_WAIT_S: Final = 0.02
+_TICK_S: Final = 0.05
+_RETRY_S: Final = 2.0
+_LEAD_US: Final = 60_000_000
+"""So long before a session opens its topics are subscribed, wall clock."""
+_CONNECTED: Final = "CONNECTED"
+
+
+class Tape:
+    """One life of the service: from the lease to its end. `turn` it in a loop.
+
+    `ends_of` gives the offsets of the next records of topics. `first_day`: the tape's day before its first event.
+    """
+
+    def __init__(
+        self,
+        session: StreamSession,
+        streams: Streams,
+        tools: Tools,
+        marks: Marks,
+        known: dict[str, Watermark],
+        ends_of: Callable[[list[str]], Mapping[str, int]],
+        enumerate_feed: Enumerate,
+        counts: Counts,
+        *,
+        first_day: date | None,
+        silence_s: float,
+    ) -> None:
+        self.channels: dict[str, Channel] = {}
+        self.wish = Wish(-1, date.min, {}, {}, {})
+        self.confirmed: set[Subscription] = set()
+        self.trouble: str | None = None
+        self._session = session
+        self._streams = streams
+        self._tools = tools
+        self._clock = tools.clock
+        self._outlet = tools.outlet
+        self._marks = marks
+        self._known = known
+        self._ends_of = ends_of
+        self._enumerate = enumerate_feed
+        self._counts = counts
+        self._first_day = first_day
+        self._dealer = Dealer(tools.outlet, tools.clock, tools.header_of, counts)
+        self._silence = Silence(silence_s, time.monotonic())
+        self._wishing: Future[Wish] | None = None
+        self._wish_again_s = 0.0
+        self._tick_s = self._mark_s = 0.0
+        self._wanted: list[Subscription] = []
+        self._expected_s: float | None = None
+
+    @property
+    def day(self) -> date:
+        """The tape's New York day."""
+        now_us = self._clock.now_us
+        if now_us is not None:
+            return day_at(now_us)
+        wall = datetime.fromtimestamp(self._tools.wall_us() / 1e6, UTC)
+        return self._first_day or new_york_day(wall)
+
+    @property
+    def now_us(self) -> int | None:
+        """The tape's clock."""
+        return self._clock.now_us
+
+    def finish(self, timeout_s: float) -> None:
+        """Deal what the closed session has left, and write watermarks that say so."""
+        while items := self._session.take(MOST_FRAMES, 0):
+            for item in items:
+                if isinstance(item, Frames):
+                    self._dealer.deal(item)
+        self._dealer.deal_trades()
+        self._outlet.flush(timeout_s)
+        until_s = time.monotonic() + timeout_s
+        self._marks.turn(self.channels)
+        while not self._marks.is_done and time.monotonic() < until_s:
+            time.sleep(_WAIT_S)
+            self._marks.turn(self.channels)
+        self._outlet.flush(timeout_s)
+
+    def turn(self) -> None:
+        """Deal what has come, wait a moment where nothing has; every now and then look after all else."""
+        heard_us, frames = self._session.heard_us, 0
+        for item in self._session.take(MOST_FRAMES, _WAIT_S) if self._outlet.is_free else ():
+            if isinstance(item, Frames):
+                self._dealer.deal(item)
+                frames += len(item.frames)
+            else:
+                self._dealer.deal_trades()
+                self._obey(item)
+        # Only what has been dealt moves the clock.
+        if self._outlet.is_free and frames < MOST_FRAMES:
+            self._clock.heard(heard_us)
+        self._outlet.pump(0 if self._outlet.is_free else _WAIT_S)
+        now_s = time.monotonic()
+        self._silence.saw(frames, now_s)
+        if now_s >= self._tick_s:
+            self._tick_s = now_s + _TICK_S
+            self._tick(now_s)
+
+    def _tick(self, now_s: float) -> None:
+        self._dealer.deal_trades()
+        self._follow_wish(now_s)
+        self._follow_sessions()
+        for channel in self.channels.values():
+            channel.turn(is_confirmed=self._is_confirmed(channel))
+        if now_s >= self._mark_s:
+            self._mark_s = now_s + EVERY_S
+            self._marks.turn(self.channels)
+            self._gauge()
+
+    def _is_confirmed(self, channel: Channel) -> bool:
+        if channel.gap is None:
+            return True
+        wanted = self.wish.wants[channel.topic.topic].subscriptions
+        open_ones = [one for instrument, one in wanted.items() if instrument not in channel.refused]
+        return bool(open_ones) and all(one in self.confirmed for one in open_ones)
+
+    # What the session tells
+
+    def _obey(self, event: Event) -> None:
+        match event:
+            case Connected():
+                self._clock.connected()
+                self.confirmed.clear()
+            case Disconnected(error=error):
+                self._counts.losses.labels(error.code).inc()
+                self.trouble = str(error)
+                self._lost(f"the connection ended: {error.message}")
+            case StatusChanged(word=word) if word != _CONNECTED:
+                self._lost(f"the terminal is {word}")
+            case Subscribed(subscription=one):
+                self.trouble = None
+                self.confirmed.add(one)
+            case Unsubscribed(subscription=one):
+                self.confirmed.discard(one)
+            case Refused(subscription=one, response=response, final=True):
+                self._refused(one, response)
+            case Dropped(frames=frames):
+                self._counts.dropped.inc(frames)
+                self._lack(f"{frames} messages were dropped: the broker is slower than the tape")
+            case MarketState(word="STOP"):
+                for channel in self.channels.values():
+                    if isinstance(channel, BarChannel):
+                        channel.stop_sign()
+            case _:
+                pass
+
+    def _lost(self, reason: str) -> None:
+        self.confirmed.clear()
+        self._lack(reason)
+
+    def _lack(self, reason: str) -> None:
+        for channel in self.channels.values():
+            if channel.is_open:
+                channel.lost(reason)
+
+    def _refused(self, subscription: Subscription, response: str) -> None:
+        self.confirmed.discard(subscription)
+        for topic, want in self.wish.wants.items():
+            for instrument, one in want.subscriptions.items():
+                if one == subscription and topic in self.channels:
+                    self.channels[topic].refuse(instrument, response)
+
+    # What the streams want
+
+    def _follow_wish(self, now_s: float) -> None:
+        if self._wishing is None:
+            is_new = (self._streams.version, self.day) != (self.wish.version, self.wish.day)
+            if is_new or (not self.wish.is_whole and now_s >= self._wish_again_s):
+                self._wishing = self._tools.threads.submit(
+                    wish_of, self._streams, self.day, self._enumerate, self._ends_of, self._tools.aborted
+                )
+        elif self._wishing.done():
+            wishing, self._wishing, self._wish_again_s = self._wishing, None, now_s + _RETRY_S
+            self._apply(wishing.result())
+
+    def _apply(self, wish: Wish) -> None:
+        if wish.day != self.wish.day:
+            self._dealer.new_day()
+        for topic in [topic for topic in self.channels if topic not in wish.wants]:
+            channel = self.channels.pop(topic)
+            channel.end()
+            mark = channel.watermark()
+            if mark is not None:
+                self._marks.end(mark)
+        self.wish = wish
+        for topic, want in wish.wants.items():
+            channel = self.channels.get(topic) or self._new_channel(want, wish.ends[topic])
+            channel.instruments = frozenset(want.subscriptions)
+            channel.hours = hours_of(want.topic, "regular") if want.session == "regular" else None
+            self.channels[topic] = channel
+        self._dealer.use(self.channels)
+        self._streams.done(wish.version)
+
+    def _new_channel(self, want: Want, end: int) -> Channel:
+        number = self._outlet.open(want.topic.topic, end)
+        channel: Channel
+        if want.topic.schema.kind == "ohlcv":
+            channel = BarChannel(want.topic, number, None, want.grid_hours, self._tools)
+        else:
+            channel = TickChannel(want.topic, number, None, self._tools)
+        channel.warmup_days = want.warmup_days
+        mark = self._known.pop(want.topic.topic, None)
+        if mark is not None:
+            channel.restore(mark)
+        return channel
+
+    # What the market's hours want
+
+    def _follow_sessions(self) -> None:
+        wanted: dict[Subscription, None] = {}
+        for topic, want in self.wish.wants.items():
+            channel, is_open = self.channels[topic], self._is_open(want)
+            if is_open and not channel.is_open:
+                channel.open("the service was away")
+            elif channel.is_open and not is_open:
+                channel.shut()
+            if is_open:
+                wanted |= dict.fromkeys(want.subscriptions.values())
+        if list(wanted) != self._wanted:
+            self._wanted = list(wanted)
+            self._session.want(self._wanted)
+            self.confirmed &= wanted.keys()
+        self._expect()
+
+    def _is_open(self, want: Want) -> bool:
+        now_us = self._clock.now_us
+        if want.session == "always" or now_us is None:
+            return True
+        lead_us = self._clock.tape_us(_LEAD_US)
+        day = day_at(now_us + lead_us)
+        if not is_trading_day(day):
+            return False
+        first, last = session_us(day, hours_of(want.topic, want.session))
+        return first - lead_us <= now_us <= last + self._clock.tape_us(self._tools.grace_us)
+
+    def _expect(self) -> None:
+        now_us, expected_s = self._clock.now_us, None
+        if now_us is not None and self._wanted and is_trading_day(day_at(now_us)):
+            topic = next(iter(self.wish.wants.values())).topic
+            first, last = session_us(day_at(now_us), hours_of(topic, "regular"))
+            if first < now_us < last:
+                expected_s = self._silence.within_s
+        if expected_s != self._expected_s:
+            self._expected_s = expected_s
+            self._session.expect_data(expected_s)
+
+    def _gauge(self) -> None:
+        now_us = self._clock.now_us
+        behind = [
+            now_us - channel.complete_us
+            for channel in self.channels.values()
+            if now_us is not None and channel.complete_us is not None and channel.is_open
+        ]
+        self._counts.topics.set(len(self.channels))
+        self._counts.gaps.set(sum(channel.gap is not None for channel in self.channels.values()))
+        self._counts.lag.set(max(behind, default=0) / 1e6)
