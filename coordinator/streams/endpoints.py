@@ -11,7 +11,7 @@ from coordinator.streams.models import StreamSubmission
 from coordinator.streams.observations import Observations
 from coordinator.streams.service import Streams
 from coordinator.streams.store import Stream
-from coordinator.streams.views import StreamList, StreamView, view
+from coordinator.streams.views import StreamList, StreamView, SubmittedStream, view
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class StreamsApi:
         """The routes."""
         router = APIRouter(prefix="/v1", tags=["streams"])
         add = router.add_api_route
-        add("/streams", self.submit, methods=["POST"], status_code=202, response_model=StreamView)
+        add("/streams", self.submit, methods=["POST"], status_code=202, response_model=SubmittedStream)
         add("/streams", self.list, methods=["GET"])
         one = "/streams/{stream_id}"
         add(f"{one}/events", self.events, methods=["GET"], response_class=EventSourceResponse)
@@ -34,12 +34,12 @@ class StreamsApi:
         add(one, self.delete, methods=["DELETE"], status_code=202)
         return router
 
-    async def submit(self, submission: StreamSubmission, response: Response) -> StreamView:
+    async def submit(self, submission: StreamSubmission, response: Response) -> SubmittedStream:
         """Submit a stream. 202: it is new. 200: it was submitted before with this id and this request."""
-        stream, is_new = await self.streams.submit(submission)
-        response.status_code = 202 if is_new else 200
+        stream, plan = await self.streams.submit(submission)
+        response.status_code = 202 if plan else 200
         response.headers["Location"] = f"/v1/streams/{stream.stream_id}"
-        return self._view(stream)
+        return SubmittedStream(**dict(self._view(stream)), notes=plan.notes if plan else [])
 
     async def list(self) -> StreamList:
         """All streams, the newest first."""

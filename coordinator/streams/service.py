@@ -18,7 +18,7 @@ from coordinator.streams.store import Stream
 from coordinator.streams.views import moment
 from coordinator.tail import Tail
 from stoculus.errors import BrokerUnavailable, Conflict, NotFound, ServiceUnavailable, StoculusError
-from stoculus.streams import StreamSpec
+from stoculus.streams import StreamPlan, StreamSpec
 
 
 class Streams:
@@ -69,14 +69,14 @@ class Streams:
             return row
         raise NotFound(f"Stream {stream_id[:80]!r} does not exist.", remedy="GET /v1/streams lists those there are.")
 
-    async def submit(self, submission: StreamSubmission) -> tuple[Stream, bool]:
-        """Store a stream, or find the same one; say whether it is new. A failure leaves nothing behind."""
+    async def submit(self, submission: StreamSubmission) -> tuple[Stream, StreamPlan | None]:
+        """Store a stream and say its plan, or find the same one (None). A failure leaves nothing behind."""
         _ = self._rows.known
         stream_id = self._new_id() if submission.stream_id is None else submission.stream_id
         async with self._rows.flight(stream_id):
             if row := self._rows.known.get(stream_id):
-                return self._again(row, submission), False
-            return await self._create(submission, stream_id), True
+                return self._again(row, submission), None
+            return await self._create(submission, stream_id)
 
     async def delete(self, stream_id: str) -> Stream:
         """Want a stream stopped; it is gone when the live service has confirmed it. Its topics stay."""
@@ -106,10 +106,10 @@ class Streams:
         self._tell(row.stream_id)
         return row
 
-    async def _create(self, submission: StreamSubmission, stream_id: str) -> Stream:
+    async def _create(self, submission: StreamSubmission, stream_id: str) -> tuple[Stream, StreamPlan]:
         asked = feeds(submission)
         wanted = spec(submission, stream_id, asked)
-        existing = await self._preflight(wanted, asked)
+        existing, plan = await self._preflight(wanted, asked)
         async with self._room.lock:
             self._room.check(wanted.topics, existing)
             if wanted.warmup:
@@ -118,10 +118,10 @@ class Streams:
             stream = Stream(stream_id, self._now(), stored)
             await self._rows.add(stream)
         self._tell(stream_id)
-        return stream
+        return stream, plan
 
-    async def _preflight(self, wanted: StreamSpec, asked: list[AskedFeed]) -> dict[str, int]:
-        """The partitions of the broker by topic; raise what broker or live service refuse."""
+    async def _preflight(self, wanted: StreamSpec, asked: list[AskedFeed]) -> tuple[dict[str, int], StreamPlan]:
+        """The partitions of the broker by topic, and the live service's plan; raise what either refuses."""
         counts = asyncio.to_thread(self._broker.partition_counts)
         existing, plan = await asyncio.gather(counts, self._service.plan(wanted), return_exceptions=True)
         if isinstance(plan, StoculusError):
@@ -129,7 +129,7 @@ class Streams:
         for outcome in (plan, existing):
             if isinstance(outcome, BaseException):
                 raise outcome
-        return existing  # type: ignore[return-value]
+        return existing, plan  # type: ignore[return-value]
 
     async def _check_empty(self, wanted: Collection[str], existing: Mapping[str, int]) -> None:
         """Raise Conflict where history cannot come first: the topic has records, or a stream that fills it."""

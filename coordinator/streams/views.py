@@ -45,6 +45,12 @@ class StreamView(BaseModel):
     request: dict[str, Any]
 
 
+class SubmittedStream(StreamView):
+    """A stream as it is seen when it is submitted."""
+
+    notes: list[str] = Field(description="what the live service says of a new one: contracts, and the account's room")
+
+
 class StreamList(BaseModel):
     """All streams, the newest first."""
 

@@ -73,7 +73,7 @@ class LiveStandIn:
     async def _plan(self, spec: StreamSpec) -> StreamPlan:
         if self.refuses_plan:
             raise self.refuses_plan
-        return StreamPlan(subscriptions=len(spec.feeds), in_use=0)
+        return StreamPlan(subscriptions=len(spec.feeds), in_use=0, notes=["So."])
 
     async def _list(self) -> dict[str, list[StreamStatus]]:
         statuses = [self._status(stream_id) for stream_id in self.specs]

@@ -97,6 +97,7 @@ def test_a_stream_goes_from_post_to_gone_and_its_topics_stay(stack: Stack, live:
     running = wait_for(stack, "tape", "running")
 
     assert (submitted.status_code, submitted.headers["location"]) == (202, "/v1/streams/tape")
+    assert submitted.json()["notes"] == ["So."]
     names = ["option-spx-quote-live", "option-spxw-quote-live", "stock-brk.b-trade-live", "stock-msft-trade-live"]
     assert [topic["topic"] for topic in submitted.json()["topics"]] == names
     assert set(names) <= stack.topics()
