@@ -74,8 +74,8 @@ class Rows:
         if len(instruments) > len(self._assets):
             self._learn(instruments[len(self._assets) :])
         assets = self._assets[rows.column(_INSTRUMENT).to_numpy()]
-        first = assets[0]
-        if (assets == first).all():
+        first = int(assets[0])
+        if np.count_nonzero(assets == first) == len(assets):
             return {} if first == _NEITHER else {_ASSETS[first]: self._of_asset(_ASSETS[first], kind, rows)}
         places = [(asset, np.flatnonzero(assets == number)) for number, asset in enumerate(_ASSETS)]
         return {

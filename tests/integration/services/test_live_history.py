@@ -214,6 +214,23 @@ def test_several_days_come_one_by_one_with_one_request_each(played: Played, hist
     assert (sent[-1]["start_time"], sent[-1]["end_time"]) == ("00:00:00.000", "09:59:59.999")
 
 
+@pytest.mark.parametrize(
+    ("friday", "monday"), [(date(2024, 3, 8), date(2024, 3, 11)), (date(2024, 11, 1), date(2024, 11, 4))]
+)
+def test_a_window_over_a_change_of_the_clocks_has_the_rows_of_its_days(
+    history: History, friday: date, monday: date
+) -> None:
+    topic, from_us, until_us = stock_topic(STOCKS[0], "trade"), micros(friday, 15, 0), micros(monday, 10, 0)
+
+    whole = records_of(topic, asked(history, topic, STOCKS[:1], from_us, until_us))
+
+    parts = [(from_us, micros(friday, 23, 0)), (micros(monday, 1, 0), until_us)]
+    alone = [batch for part in parts for batch in asked(history, topic, STOCKS[:1], *part)]
+    check_same(whole, records_of(topic, alone))
+    times: Any = whole.ts_event.cast(pa.int64()).to_numpy()
+    assert from_us <= times[0] < micros(friday, 16, 0) < micros(monday, 9, 30) < times[-1] < until_us
+
+
 def test_expired_contracts_and_no_contracts_are_nothing_and_nothing_is_asked(played: Played, history: History) -> None:
     expired = OptionContract("A", date(2024, 1, 2), 100_000, "call")
 
