@@ -6,8 +6,10 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import httpcore2
 import pytest
 
 from local.broker import broker as kafka
@@ -22,6 +24,8 @@ MARKET_DATA = CHECKOUT.parent / "shared" / "market-data"
 
 # Topics as lists of records are millions of objects and no cycles: looking through them costs more than the tests.
 gc.set_threshold(200_000, 50, 50)
+# Each HTTP client reads all certificates for a TLS that no test speaks, which costs more than most requests.
+httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 # No Java program of a test lives long enough to be worth more than the first compiler: it halves their CPU time.
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
