@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import httpx2
@@ -39,11 +40,13 @@ def contract_of(row: dict[str, str]) -> Contract:
     return row["expiration"], row["strike"], row["right"]
 
 
+@cache
 def ms_of(timestamp: str, day: date) -> int:
     assert timestamp[:11] == f"{day}T"
     return ((int(timestamp[11:13]) * 60 + int(timestamp[14:16])) * 60 + int(timestamp[17:19])) * 1000
 
 
+@cache
 def units(text: str) -> int:
     whole, _, fraction = text.partition(".")
     return int(whole) * 10_000 + int(fraction.ljust(4, "0"))

@@ -34,6 +34,16 @@ def played() -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
+def stock_day() -> Iterator[Listener]:
+    """All that is streamed of a stock, received to the end of its day."""
+    with running_simulator(sim_live_date=DAY, sim_live_speed="max") as url, listening(url) as listener:
+        for what in ("QUOTE", "TRADE", "MARKET_VALUE"):
+            assert listener.request(what, SMALL) == "SUBSCRIBED"
+        listener.receive_day()
+        yield listener
+
+
+@pytest.fixture(scope="module")
 def silent_url() -> Iterator[str]:
     """Nothing that exists is subscribed here: no day is played."""
     with running_simulator(sim_live_date=DAY) as url:
@@ -60,20 +70,16 @@ def test_a_cold_terminal_logs_in_with_the_first_subscription_and_holds_the_answe
         assert httpx2.get(status).text == "CONNECTED"
 
 
-def test_a_played_day_of_a_stock_is_its_history(played: Listener) -> None:
-    for what in ("QUOTE", "TRADE"):
-        assert played.request(what, SMALL) == "SUBSCRIBED"
-    played.receive_day()
-
+def test_a_played_day_of_a_stock_is_its_history(stock_day: Listener) -> None:
     query = {"symbol": "SYM0001", "date": DAY}
-    trades = history(played, "stock/history/trade", query)
-    quotes = history(played, "stock/history/quote", {**query, "interval": "tick"})
-    assert of_stream(played.bodies("TRADE"), TRADE_FIELDS) == of_history(trades, TRADE_FIELDS)
-    assert of_stream(played.bodies("QUOTE"), QUOTE_FIELDS) == of_history(quotes, QUOTE_FIELDS)
-    assert {body["date"] for kind in ("TRADE", "QUOTE", "OHLC") for body in played.bodies(kind)} == {20240103}
-    _check_order(played)
-    bar = history(played, "stock/history/eod", {"symbol": "SYM0001", "start_date": DAY, "end_date": DAY})[0]
-    before = [body for body in played.bodies("OHLC") if body["ms_of_day"] < 62_100_000][-1]
+    trades = history(stock_day, "stock/history/trade", query)
+    quotes = history(stock_day, "stock/history/quote", {**query, "interval": "tick"})
+    assert of_stream(stock_day.bodies("TRADE"), TRADE_FIELDS) == of_history(trades, TRADE_FIELDS)
+    assert of_stream(stock_day.bodies("QUOTE"), QUOTE_FIELDS) == of_history(quotes, QUOTE_FIELDS)
+    assert {body["date"] for kind in ("TRADE", "QUOTE", "OHLC") for body in stock_day.bodies(kind)} == {20240103}
+    _check_order(stock_day)
+    bar = history(stock_day, "stock/history/eod", {"symbol": "SYM0001", "start_date": DAY, "end_date": DAY})[0]
+    before = [body for body in stock_day.bodies("OHLC") if body["ms_of_day"] < 62_100_000][-1]
     assert all(before[name] == float(bar[name]) for name in ("open", "high", "low", "close", "volume"))
 
 
@@ -87,18 +93,17 @@ def _check_order(played: Listener) -> None:
     assert len({tuple(each["header"]) for each in ticks}) == 2  # either order of keys
 
 
-def test_the_session_starts_before_the_ticks_of_the_open_and_stops_behind_those_of_the_close(played: Listener) -> None:
-    played.request("QUOTE", SMALL)
-    played.receive_day()
-
-    states = [at for at, message in enumerate(played.messages) if message["header"]["type"] == "STATE"]
-    assert [played.messages[at]["header"]["state"] for at in states] == ["START", "STOP"]
+def test_the_session_starts_before_the_ticks_of_the_open_and_stops_behind_those_of_the_close(
+    stock_day: Listener,
+) -> None:
+    states = [at for at, message in enumerate(stock_day.messages) if message["header"]["type"] == "STATE"]
+    assert [stock_day.messages[at]["header"]["state"] for at in states] == ["START", "STOP"]
     before, inside, after = (
         [each["quote"]["ms_of_day"] for each in part if "quote" in each]
         for part in (
-            played.messages[: states[0]],
-            played.messages[states[0] : states[1]],
-            played.messages[states[1] :],
+            stock_day.messages[: states[0]],
+            stock_day.messages[states[0] : states[1]],
+            stock_day.messages[states[1] :],
         )
     )
     assert max(before) < 34_200_000 <= min(inside)
@@ -107,7 +112,7 @@ def test_the_session_starts_before_the_ticks_of_the_open_and_stops_behind_those_
 
 def test_a_played_day_of_options_is_its_history(played: Listener) -> None:
     contracts: list[Message] = [
-        {"root": "AAPL", "expiration": 20240105, "strike": strike, "right": right} for strike, right in _near()
+        {"root": "AAPL", "expiration": 20240105, "strike": strike, "right": right} for strike, right in _near(played)
     ]
     for contract in contracts:
         for what in ("TRADE", "QUOTE"):
@@ -138,10 +143,9 @@ def test_a_played_day_of_options_is_its_history(played: Listener) -> None:
     _check_order(played)
 
 
-def _near() -> list[tuple[int, str]]:
-    with running_simulator() as url:
-        query = {"symbol": "AAPL", "date": DAY, "format": "ndjson"}
-        answer = httpx2.get(f"{url}/v3/option/list/contracts/trade", params=query, timeout=60)
+def _near(listener: Listener) -> list[tuple[int, str]]:
+    query = {"symbol": "AAPL", "date": DAY, "format": "ndjson"}
+    answer = listener.http.get("/v3/option/list/contracts/trade", params=query)
     rows = [orjson.loads(line) for line in answer.text.splitlines()]
     some = [row for row in rows if row["expiration"] == "2024-01-05"][:3]
     return [(round(float(row["strike"]) * 1000), row["right"][0]) for row in some]
@@ -154,10 +158,10 @@ def test_a_recorded_day_is_its_history(recordings: Path) -> None:
         listening(url) as listener,
     ):
         for what in ("TRADE", "QUOTE"):
-            assert listener.request(what, {"root": "BAC"}) == "SUBSCRIBED"
+            assert listener.request(what, {"root": "IBM"}) == "SUBSCRIBED"
         listener.receive_day()
 
-        query = {"symbol": "BAC", "date": "2013-10-07"}
+        query = {"symbol": "IBM", "date": "2013-10-07"}
         trades = history(listener, "stock/history/trade", query)
         quotes = history(listener, "stock/history/quote", {**query, "interval": "tick"})
         assert of_stream(listener.bodies("TRADE"), TRADE_FIELDS) == of_history(trades, TRADE_FIELDS)
@@ -191,11 +195,8 @@ def test_the_full_stream_of_options_has_the_next_two_quotes_too() -> None:
         assert all(kinds == ["QUOTE", "OHLC", "TRADE", "QUOTE", "QUOTE"] for kinds in once)
 
 
-def test_a_market_value_is_between_bid_and_ask(played: Listener) -> None:
-    assert played.request("MARKET_VALUE", SMALL) == "SUBSCRIBED"
-    played.receive_day()
-
-    values = played.bodies("MARKET_VALUE")
+def test_a_market_value_is_between_bid_and_ask(stock_day: Listener) -> None:
+    values = stock_day.bodies("MARKET_VALUE")
     assert len(values) == 6_000
     assert all(value["market_bid"] <= value["market_price"] <= value["market_ask"] for value in values)
 

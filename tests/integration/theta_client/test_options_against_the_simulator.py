@@ -214,7 +214,7 @@ def test_a_tier_too_low_is_named_with_the_request(tier: str, kind: OptionKind, n
 @pytest.mark.parametrize(("root", "last"), [("GOOG", time(13)), ("SPXW", time(16, 15))])
 def test_a_recorded_chain_comes_whole_until_the_close_of_its_root(recorded: ThetaClient, root: str, last: time) -> None:
     day = HALF_DAY if root == "GOOG" else date(2021, 1, 6)
-    rows = by_contract(read(recorded, chain("quote", None, root, day)))
+    rows = by_contract(read(recorded, replace(chain("quote", None, root, day), interval="15m")))
     listed = recorded.option_contracts("quote", root, day)
     assert {(contract.expiration, contract.strike, contract.right.upper()) for contract in listed} == set(rows)
     for each in rows.values():
