@@ -1,5 +1,10 @@
-"""What pyproject.toml cannot say yet without a warning: the optional C extension."""
+"""What pyproject.toml cannot say yet without a warning: the optional C extensions."""
 
 from setuptools import Extension, setup
 
-setup(ext_modules=[Extension("stoculus.kafka._enqueue", ["stoculus/kafka/_enqueue.c"], optional=True)])
+setup(
+    ext_modules=[
+        Extension("stoculus.kafka._enqueue", ["stoculus/kafka/_enqueue.c"], optional=True),
+        Extension("theta_client.stream._cut", ["theta_client/stream/_cut.c"], optional=True),
+    ]
+)

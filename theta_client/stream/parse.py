@@ -20,6 +20,13 @@ from stoculus.errors import VendorAnswerMalformed
 from theta_client.stream.buffer import Frames
 from theta_client.stream.subscription import Instrument, instrument_of
 
+try:
+    from theta_client.stream import _cut
+except ImportError:
+    HAS_EXTENSION = False
+else:
+    HAS_EXTENSION = True
+
 Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
 Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _DAY_MS: Final = 86_400_000
@@ -90,6 +97,7 @@ _ARROW: Final[dict[Any, pa.DataType]] = {Int: pa.int32(), Long: pa.int64(), floa
 _CODES: Final = {pa.int32(): "i", pa.int64(): "q", pa.timestamp("us", "UTC"): "q", pa.float64(): "d"}  # of `struct`
 _UNFIT: Final = (ValueError, TypeError, RecursionError, VendorAnswerMalformed)
 _decode: Final = msgspec.json.Decoder(_Message).decode
+_decode_contract: Final = msgspec.json.Decoder(_Contract).decode
 _decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
@@ -144,14 +152,20 @@ class Parsed:
 class Parser:
     """Gives each instrument a number when it is first seen; `instruments[number]` is the instrument."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, use_extension: bool = HAS_EXTENSION) -> None:
         self.instruments: list[Instrument] = []
+        self._use_extension = use_extension
         self._numbers = _Numbers(self.instruments)
+        self._numbers_by_text = _NumbersByText(self._numbers)
         self._midnights = _Midnights()
 
     def parse(self, batch: Frames) -> Parsed:
         """The columns of a batch of frames. Malformed frames are set apart; nothing is raised."""
         try:
+            if self._use_extension:
+                cut = _cut.cut(batch.frames, batch.received_us, self._numbers_by_text, self._midnights)
+                if cut:
+                    return _parsed_from(*cut)
             messages = list(map(_decode, batch.frames))
             return self._parsed(range(len(messages)), messages, batch.received_us, Counter(), [])
         except _UNFIT:
@@ -211,14 +225,32 @@ class Parser:
             self._midnights.utc_us(dates, ms_of_day),
             *own,
         )
-        layout, head = _layout(table, len(places))
         packed = len(table.packed)
-        bytes_ = head + layout.pack(*chain.from_iterable(columns[:packed]))
-        batch = pa.ipc.read_record_batch(pa.py_buffer(bytes_), table.packed)
+        layout, _ = _layout(table, len(places))
+        batch = _unpacked(table, len(places), layout.pack(*chain.from_iterable(columns[:packed])))
         if packed == len(columns):
             return batch
         nullable = [pa.array(values, pa.float64()) for values in columns[packed:]]
         return pa.RecordBatch.from_arrays([*batch.columns, *nullable], schema=table.schema)
+
+
+def _parsed_from(quotes: int, quote_bytes: bytes, trades: int, trade_bytes: bytes, ohlc: int) -> Parsed:
+    skipped = Counter(OHLC=ohlc) if ohlc else Counter[str]()
+    return Parsed(
+        _unpacked(_TABLES["QUOTE"], quotes, quote_bytes),
+        _unpacked(_TABLES["TRADE"], trades, trade_bytes),
+        _TABLES["MARKET_VALUE"].empty,
+        skipped,
+        [],
+    )
+
+
+def _unpacked(table: _Table, rows: int, packed: bytes) -> pa.RecordBatch:
+    """The rows of a table whose columns are packed as its layout says, but for those with nulls."""
+    if not rows:
+        return table.empty
+    _, head = _layout(table, rows)
+    return pa.ipc.read_record_batch(pa.py_buffer(head + packed), table.packed)
 
 
 @lru_cache(maxsize=4096)
@@ -256,6 +288,18 @@ class _Numbers(dict[_Contract | None, int]):
         if number == len(self._instruments):
             self._instruments.append(instrument)
         self[contract] = number
+        return number
+
+
+class _NumbersByText(dict[bytes, int]):
+    """The same by a contract's JSON text."""
+
+    def __init__(self, numbers: _Numbers) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def __missing__(self, text: bytes) -> int:
+        self[text] = number = self._numbers[_decode_contract(text)]
         return number
 
 

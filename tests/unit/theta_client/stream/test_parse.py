@@ -1,25 +1,52 @@
+import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stoculus.calendar import NEW_YORK, to_utc
+from stoculus.errors import VendorAnswerMalformed
 from stoculus.instruments import OptionContract, Stock
 from tests.unit.theta_client.stream.conftest import INDEX_TRADE, OHLC, OPTION_TRADE, QUOTE, STOCK_QUOTE, STOCK_TRADE
 from tests.unit.theta_client.stream.test_subscription import json_values
 from theta_client.stream.buffer import Frames
-from theta_client.stream.parse import Parsed, Parser
-from theta_client.stream.subscription import Index
+from theta_client.stream.parse import HAS_EXTENSION, Parsed, Parser
+from theta_client.stream.subscription import Index, instrument_of
 
 SPXW = OptionContract("SPXW", date(2024, 3, 15), 4_800_000, "call")
 QQQ = OptionContract("QQQ", date(2023, 11, 10), 360_000, "put")
 
 
 def parse(*frames: bytes, parser: Parser | None = None) -> Parsed:
-    return (parser or Parser()).parse(Frames(1, list(range(1000, 1000 + len(frames))), list(frames)))
+    """By the extension; it must give what the library gives, but for the order in which instruments are numbered."""
+    batch = Frames(1, list(range(1000, 1000 + len(frames))), list(frames))
+    if parser:
+        return parser.parse(batch)
+    plain, parser = Parser(use_extension=False), Parser()
+    parsed = parser.parse(batch)
+    assert told(parsed, parser) == told(plain.parse(batch), plain)
+    return parsed
+
+
+def told(parsed: Parsed, parser: Parser) -> list[Any]:
+    tables = [parsed.quotes, parsed.trades, parsed.market_values]
+    for table in tables:
+        table.validate(full=True)
+    numbers: list[Any] = [table["instrument"].to_pylist() for table in tables]
+    instruments = [[parser.instruments[number] for number in each] for each in numbers]
+    values = [[repr(row) for row in table.drop_columns("instrument").to_pylist()] for table in tables]
+    return [instruments, values, [table.schema for table in tables], parsed.skipped, parsed.malformed]
+
+
+def test_the_extension_is_built_where_these_tests_run() -> None:
+    """Without a compiler it may be missing; then the library does all, and this says so."""
+    if not HAS_EXTENSION:
+        pytest.skip("NOT TESTED: the extension that cuts frames; it was not built")
 
 
 def edited(frame: bytes, body: str, **changes: object) -> bytes:
@@ -119,6 +146,7 @@ def test_a_malformed_frame_is_set_apart_and_harms_no_other(bad: bytes) -> None:
     assert len(parse(bad).malformed) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary() | json_values.map(orjson.dumps) | st.sampled_from([QUOTE, OHLC, STOCK_TRADE]), max_size=8))
 def test_each_frame_is_counted_once(frames: list[bytes]) -> None:
     parsed = parse(*frames)
@@ -126,6 +154,7 @@ def test_each_frame_is_counted_once(frames: list[bytes]) -> None:
     assert rows + sum(parsed.skipped.values()) + len(parsed.malformed) == len(frames)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -148,6 +177,7 @@ def test_columns_hold_what_the_frames_say_however_many_there_are(values: list[tu
     assert parsed.trades.num_rows == parsed.skipped["OHLC"] == len(values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.none() | st.floats(0, 1e6)] * 3), min_size=1, max_size=9))
 def test_market_values_are_null_where_there_are_none(values: list[tuple[float | None, ...]]) -> None:
     names = ("market_bid", "market_ask", "market_price")
@@ -168,6 +198,7 @@ def test_what_an_unknown_message_holds_does_not_matter() -> None:
     assert parse(QUOTE, news, QUOTE[:-1]).skipped == {"NEWS": 1}
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["contract", "trade"]), st.sampled_from(["root", "date", "size", "price"]), json_values)
 def test_any_value_gives_a_row_or_is_set_apart(body: str, key: str, value: object) -> None:
     parsed = parse(STOCK_TRADE, edited(STOCK_TRADE, body, **{key: value}), STOCK_TRADE)
@@ -175,6 +206,7 @@ def test_any_value_gives_a_row_or_is_set_apart(body: str, key: str, value: objec
     assert {0, 2} <= set(parsed.trades["frame"].to_pylist())
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.dates(date(1990, 1, 1), date(2035, 1, 1)), st.integers(0, 86_399_999)), min_size=1, max_size=6
@@ -192,6 +224,46 @@ def test_new_york_wall_time_becomes_utc(moments: list[tuple[date, int]]) -> None
         for day, ms in moments
     ]
     assert parse(*frames).trades["ts_event"].to_pylist() == expected
+
+
+class Contracts(dict[bytes, int]):
+    def __missing__(self, text: bytes) -> int:
+        instrument_of(orjson.loads(text))
+        return 0
+
+
+@pytest.mark.skipif(not HAS_EXTENSION, reason="the extension is not built")
+@pytest.mark.parametrize("frame", [STOCK_QUOTE, OPTION_TRADE, OHLC])
+def test_with_any_byte_changed_the_extension_reads_a_frame_as_the_library_does_or_leaves_it_alone(frame: bytes) -> None:
+    from theta_client.stream._cut import cut
+
+    contract = frame[frame.index(b'"contract":') + 11 : frame.index(b"}", 60) + 1]
+    contracts, midnights = Contracts({contract: 0}), {20240503: 0, 20231103: 0, 20240521: 0}
+    read = []
+    for at in range(len(frame) + 1):
+        for byte in (b"", b'"', b"}", b"{", b",", b":", b" ", b"0", b"1", b".", b"-", b"e", b"\\", b"\0", b"\xc3"):
+            for changed in (frame[:at] + byte + frame[at:], frame[:at] + byte + frame[at + 1 :]):
+                with suppress(KeyError, TypeError, ValueError, VendorAnswerMalformed):
+                    if cut([changed], [0], contracts, midnights):
+                        read.append(changed)
+    assert len(read) > 100
+    parsed = parse(*read)
+    assert parsed.quotes.num_rows + parsed.trades.num_rows + parsed.skipped["OHLC"] == len(read)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["bid", "bid_size", "ask_exchange", "date", "ms_of_day"]),
+    st.from_regex(r"-?[0-9]{1,19}(\.[0-9]{1,19})?(e[0-9])?", fullmatch=True),
+)
+def test_a_number_however_it_is_written_is_read_the_same_way_by_both(key: str, number: str) -> None:
+    parse(re.sub(f'(?<="{key}":)[0-9.]+', number, STOCK_QUOTE.decode()).encode())
+
+
+def test_frames_that_are_no_bytes_and_times_that_are_missing_harm_nothing() -> None:
+    parser = Parser()
+    frames: Any = [STOCK_TRADE, 7, None, bytearray(STOCK_TRADE)]
+    assert [one.frame for one in parser.parse(Frames(1, [1, 2, 3, 4], frames)).malformed] == [1, 2]
 
 
 def test_a_batch_without_events_gives_empty_tables_of_the_same_columns() -> None:

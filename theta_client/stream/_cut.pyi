@@ -1,0 +1,5 @@
+from collections.abc import Mapping
+
+def cut(
+    frames: list[bytes], received_us: list[int], numbers: dict[bytes, int], midnights: Mapping[int, int | None]
+) -> tuple[int, bytes, int, bytes, int] | None: ...
