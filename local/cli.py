@@ -14,7 +14,8 @@ _SETTINGS = ", ".join(f"STOCULUS_{name.upper()} ({LocalSettings.model_fields[nam
 app = typer.Typer(
     no_args_is_help=True,
     help="The whole stack on this machine: broker, registry, simulator, services, coordinator.",
-    epilog=f"State and logs are in STOCULUS_VAR_DIR (var). Ports: {_SETTINGS}.",
+    epilog="The simulator plays a day a start, when something is subscribed (STOCULUS_SIM_LIVE_DATE, "
+    f"STOCULUS_SIM_LIVE_SPEED). State and logs are in STOCULUS_VAR_DIR (var). Ports: {_SETTINGS}.",
     pretty_exceptions_show_locals=False,
 )
 

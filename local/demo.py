@@ -1,4 +1,5 @@
-"""`make demo`: the whole suite at work. A backtest of two stocks and a chain, and two consumer groups that read it.
+"""`make demo`: the whole suite at work. A backtest of two stocks and a chain, then their live tape; two consumer groups
+read each.
 
 With KEEP=1 in the environment the stack is left running.
 """
@@ -6,14 +7,14 @@ With KEEP=1 in the environment the stack is left running.
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 from rich.console import Console
 
+from local.addresses import Addresses, addresses
 from local.groups import CHAIN_AT, Straddle, group_a, group_b
-from local.registry import url as registry_url
+from local.live_demo import run_live
 from local.stack import Stack
 from stoculus.calendar import NEW_YORK
 from stoculus.cli.client import Coordinator
@@ -37,17 +38,8 @@ CHAIN: Final = {
 SHOWN_ROWS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the programs of the stack are."""
-
-    kafka: str
-    registry: str
-    coordinator: str
-
-
-def run(at: Addresses, console: Console, *, keep: bool) -> bool:
-    """Submit, watch, read by two groups at once, compare with the receipt; whether all agrees."""
+def run(at: Addresses, console: Console) -> tuple[str, list[str], bool]:
+    """Submit, watch, read by two groups at once, compare with the receipt; id, topics, and whether all agrees."""
     console.rule("A backtest: two stocks and a chain of options, four days")
     data = [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("ohlcv", "trade", "quote")]
     coordinator = Coordinator(at.coordinator)
@@ -65,8 +57,7 @@ def run(at: Addresses, console: Console, *, keep: bool) -> bool:
         _show_chain(chain)
         receipt = coordinator.ask("GET", f"/{backtest_id}/receipt")
         agrees = _show_counts(counts.result(), receipt)
-    _say_what_next(console, backtest_id, topics, keep=keep)
-    return agrees
+    return backtest_id, topics, agrees
 
 
 def _show_vwap(vwaps: pa.Table) -> None:
@@ -121,17 +112,12 @@ def _say_what_next(console: Console, backtest_id: str, topics: list[str], *, kee
         ".venv/bin/stoculus backtest submit --symbols SPY --schema quote --start 2024-01-02 --end 2024-01-05 --watch",
         ".venv/bin/stoculus backtest submit --root SPXW --dte 0 --around-spot 10 --schema greeksfirst "
         f"--start {START} --watch",
+        ".venv/bin/stoculus stream start --symbols SPY --schema quote --id spy",
+        ".venv/bin/stoculus tape stock-spy-quote-live --latency",
+        ".venv/bin/stoculus stream stop spy",
         "make local-down",
     )
     console.print("\n".join(lines), soft_wrap=True, highlight=False)
-
-
-def _addresses(settings: LocalSettings) -> Addresses:
-    return Addresses(
-        kafka=f"127.0.0.1:{settings.kafka_port}",
-        registry=registry_url(settings.registry_port),
-        coordinator=f"http://127.0.0.1:{settings.coordinator_port}",
-    )
 
 
 def main() -> int:
@@ -144,7 +130,10 @@ def main() -> int:
         console.rule("The local stack: a real Kafka, a real schema registry, a simulated vendor")
         try:
             stack.up()
-            agrees = run(_addresses(settings), console, keep=keep)
+            at = addresses(settings)
+            backtest_id, topics, agrees = run(at, console)
+            agrees = run_live(at, console, stack.live_day) and agrees
+            _say_what_next(console, backtest_id, topics, keep=keep)
         finally:
             if not keep:
                 console.rule("Stopping")

@@ -6,15 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from local.broker import broker
 from local.java import Artifacts, fetch, located
+from local.played_day import played_day, turn_over
 from local.probe import http_ok
 from local.processes import Program, Supervisor
 from local.registry import registry, url
 from stoculus.kafka.registry import register_all
-from stoculus.settings import PREFIX, LocalSettings
+from stoculus.settings import PREFIX, LocalSettings, SimulatorSettings
+
+_SIMULATOR: Final = "simulator"
+LIVE_SPEED: Final = 20
+"""Market seconds a second of the simulated tape: a bar of a minute every three seconds, a session in twenty minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +37,13 @@ class Status:
 
 
 class Stack:
-    """Broker, registry, simulator, both historical services and coordinator on 127.0.0.1; state in `settings.var_dir`.
+    """Broker, registry, simulator, the three services and coordinator on 127.0.0.1; state in `settings.var_dir`.
 
     `environment` is what the programs get, with the addresses of this stack put in. Vendor, store and the folder where
-    days are sorted are the stack's own too, unless `STOCULUS_THETA_URL`, `STOCULUS_STORE_URL` and `STOCULUS_SPILL_DIR`
-    in it say otherwise. `say` is told of each step.
+    days are sorted are the stack's own too, unless `STOCULUS_THETA_URL` (then there is no simulator),
+    `STOCULUS_STORE_URL` and `STOCULUS_SPILL_DIR` in it say otherwise; the simulator's tape plays a day
+    after the last one, at LIVE_SPEED, unless `STOCULUS_SIM_LIVE_DATE` and `STOCULUS_SIM_LIVE_SPEED` do. `say` is told
+    of each step.
     """
 
     def __init__(self, settings: LocalSettings, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -44,10 +54,18 @@ class Stack:
         self._cache = self._var / "java"
         self._supervisor = Supervisor(self._var)
 
+    @property
+    def live_day(self) -> date:
+        """The day that the simulator's tape plays."""
+        return SimulatorSettings.load(self._environment).sim_live_date or played_day(self._var)
+
     def up(self) -> None:
         """Start what does not run, restart what has other settings now; return when all is ready."""
         with self._alone():
-            for stage in self._stages(fetch(self._cache, self._say)):
+            artifacts = fetch(self._cache, self._say)
+            if self._supervisor.pid(_SIMULATOR) is None:
+                turn_over(self._var)
+            for stage in map(self._wanted, self._stages(artifacts)):
                 with ThreadPoolExecutor(len(stage)) as threads:
                     for program, started in zip(stage, threads.map(self._supervisor.start, stage), strict=True):
                         state = "is ready" if started else "was ready"
@@ -64,12 +82,20 @@ class Stack:
 
     def status(self) -> list[Status]:
         """All programs, in the order of their start."""
-        return [self._status(program) for program in self._programs()]
+        return [self._status(program) for program in self._wanted(self._programs())]
 
     def _status(self, program: Program) -> Status:
         pid = self._supervisor.pid(program.name)
         ready = pid is not None and program.ready()
         return Status(program.name, program.ports[0], pid, ready, self._supervisor.log(program.name))
+
+    def _wanted(self, programs: list[Program]) -> list[Program]:
+        """Without the simulator where there is another vendor."""
+        return [one for one in programs if one.name != _SIMULATOR or self._is_simulated]
+
+    @property
+    def _is_simulated(self) -> bool:
+        return not self._environment.get("STOCULUS_THETA_URL")
 
     def _programs(self) -> list[Program]:
         return [program for stage in self._stages(located(self._cache)) for program in stage]
@@ -82,7 +108,7 @@ class Stack:
             [
                 broker(self._var, artifacts.kafka, foreign, at.kafka_port, at.kafka_controller_port),
                 registry(self._var, artifacts.registry, foreign, at.registry_port),
-                self._python("simulator", "simulator", (at.sim_port, at.sim_ws_port), "/__clock"),
+                self._simulator(),
             ],
             [
                 self._python("historical-stock", "services.historical_stock", (at.historical_stock_port,), "/readyz"),
@@ -90,14 +116,33 @@ class Stack:
                     "historical-option", "services.historical_option", (at.historical_option_port,), "/readyz"
                 ),
             ],
-            [self._python("coordinator", "coordinator", (at.coordinator_port,), "/readyz")],
+            [
+                self._live_stream(),
+                self._python("coordinator", "coordinator", (at.coordinator_port,), "/readyz"),
+            ],
         ]
 
-    def _python(self, name: str, module: str, ports: tuple[int, ...], ready_path: str) -> Program:
+    def _simulator(self) -> Program:
+        at = self._settings
+        tape = {"STOCULUS_SIM_LIVE_DATE": str(self.live_day), "STOCULUS_SIM_LIVE_SPEED": str(LIVE_SPEED)}
+        return self._python(_SIMULATOR, "simulator", (at.sim_port, at.sim_ws_port), "/__clock", tape)
+
+    def _live_stream(self) -> Program:
+        day = {"STOCULUS_LIVE_DATE": str(self.live_day)} if self._is_simulated else {}
+        return self._python("live-stream", "services.live_stream", (self._settings.live_stream_port,), "/readyz", day)
+
+    def _python(
+        self,
+        name: str,
+        module: str,
+        ports: tuple[int, ...],
+        ready_path: str,
+        defaults: Mapping[str, str] = MappingProxyType({}),
+    ) -> Program:
         return Program(
             name=name,
             command=(sys.executable, "-m", module),
-            environment=self._program_environment(),
+            environment={**defaults, **self._program_environment()},
             ports=ports,
             ready=lambda: http_ok(ports[0], ready_path),
         )
@@ -106,10 +151,11 @@ class Stack:
         at = self._settings
         simulated = {
             "STOCULUS_THETA_URL": f"http://127.0.0.1:{at.sim_port}",
+            "STOCULUS_THETA_STREAM_URL": f"ws://127.0.0.1:{at.sim_ws_port}/v1/events",
             "STOCULUS_THETA_TIER": "pro",
         }
         return {
-            **({} if "STOCULUS_THETA_URL" in self._environment else simulated),
+            **(simulated if self._is_simulated else {}),
             "STOCULUS_STORE_URL": f"sqlite:///{self._var / 'coordinator.sqlite'}",
             "STOCULUS_SPILL_DIR": str(self._var / "spill"),
             **self._environment,
@@ -117,10 +163,12 @@ class Stack:
             "STOCULUS_REGISTRY_URL": url(at.registry_port),
             "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{at.historical_stock_port}",
             "STOCULUS_HISTORICAL_OPTION_URL": f"http://127.0.0.1:{at.historical_option_port}",
+            "STOCULUS_LIVE_STREAM_URL": f"http://127.0.0.1:{at.live_stream_port}",
             "STOCULUS_SIM_PORT": str(at.sim_port),
             "STOCULUS_SIM_WS_PORT": str(at.sim_ws_port),
             "STOCULUS_HISTORICAL_STOCK_PORT": str(at.historical_stock_port),
             "STOCULUS_HISTORICAL_OPTION_PORT": str(at.historical_option_port),
+            "STOCULUS_LIVE_STREAM_PORT": str(at.live_stream_port),
             "STOCULUS_COORDINATOR_PORT": str(at.coordinator_port),
         }
 

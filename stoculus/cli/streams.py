@@ -6,7 +6,7 @@ import typer
 
 from stoculus.cli import request
 from stoculus.cli.output import Json, print_json, print_table
-from stoculus.cli.selection import AroundSpot, Contract, Dte, Expirations, File, Right, Root, Strikes, Symbols
+from stoculus.cli.selection import Contract, Dte, Expirations, File, Right, Root, Strikes, Symbols
 
 if TYPE_CHECKING:
     from stoculus.cli.client import Coordinator
@@ -35,7 +35,6 @@ def start(
     expirations: Expirations = None,
     dte: Dte = None,
     strikes: Strikes = None,
-    around_spot: AroundSpot = None,
     right: Right = None,
     contract: Contract = None,
     schema: Schema = None,
@@ -50,9 +49,10 @@ def start(
 
     stoculus stream start --symbols AAPL,MSFT --schema trade --id tape
 
-    stoculus stream start --root SPXW --dte 0 --around-spot 10 --schema quote --session regular
+    stoculus stream start --root SPXW --dte 0:1 --strikes 4700:4800 --schema quote --session regular
     """
-    chain = (root, expirations, dte, strikes, around_spot, right, contract)
+    # Strikes around the spot move while a stream runs: there is no --around-spot.
+    chain = (root, expirations, dte, strikes, None, right, contract)
     selection = request.Selection(symbols, *chain, schema, interval)
     body = request.stream(file, selection, session, warmup, stream_id)
     client = _connect()

@@ -7,13 +7,18 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from local.played_day import FIRST
 from local.processes import Supervisor
 from local.stack import Stack
 from stoculus.errors import StackFailed
 from stoculus.settings import LocalSettings
 from tests.conftest import CHECKOUT, free_ports
 
-PROGRAMS = ["broker", "registry", "simulator", "historical-stock", "historical-option", "coordinator"]
+PROGRAMS = [
+    *("broker", "registry", "simulator"),
+    *("historical-stock", "historical-option"),
+    *("live-stream", "coordinator"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +27,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
     java = CHECKOUT / "var" / "java"
     java.mkdir(parents=True, exist_ok=True)
     (var / "java").symlink_to(java)  # fetched once a checkout
-    kafka, controller, registry, simulator, stream, stock, option, coordinator = free_ports(8)
+    kafka, controller, registry, simulator, stream, stock, option, live, coordinator = free_ports(9)
     return LocalSettings(
         var_dir=var,
         kafka_port=kafka,
@@ -32,6 +37,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> LocalSettings:
         sim_ws_port=stream,
         historical_stock_port=stock,
         historical_option_port=option,
+        live_stream_port=live,
         coordinator_port=coordinator,
     )
 
@@ -65,6 +71,12 @@ def test_days_of_options_are_sorted_in_the_stack_s_own_folder(settings: LocalSet
     assert list((settings.var_dir / "spill").iterdir())
 
 
+def test_the_simulator_plays_the_first_day_on_the_stack_s_port(stack: Stack, settings: LocalSettings) -> None:
+    shown = httpx2.get(f"http://127.0.0.1:{settings.sim_port}/__stream", trust_env=False).json()
+    assert (shown["day"], shown["url"]) == (str(FIRST), f"ws://127.0.0.1:{settings.sim_ws_port}/v1/events")
+    assert stack.live_day == FIRST
+
+
 def test_a_second_up_leaves_all_as_it_is(stack: Stack) -> None:
     before = pids(stack)
     stack.up()
@@ -79,7 +91,8 @@ def test_up_brings_back_what_died_and_nothing_else(stack: Stack, settings: Local
     stack.up()
     after = pids(stack)
     assert all(each.ready for each in stack.status())
-    assert {name for name in PROGRAMS if before[name] != after[name]} == {"broker", "simulator"}
+    # The simulator plays the next day now, and the live service is told.
+    assert {name for name in PROGRAMS if before[name] != after[name]} == {"broker", "simulator", "live-stream"}
 
 
 def test_a_second_stack_on_the_same_ports_is_refused(stack: Stack, settings: LocalSettings, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.conftest import free_ports
 
 PORTS = (
     *("KAFKA", "KAFKA_CONTROLLER", "REGISTRY", "SIM", "SIM_WS"),
-    *("HISTORICAL_STOCK", "HISTORICAL_OPTION", "COORDINATOR"),
+    *("HISTORICAL_STOCK", "HISTORICAL_OPTION", "LIVE_STREAM", "COORDINATOR"),
 )
 
 
@@ -28,11 +28,18 @@ def test_the_status_of_a_stack_that_is_down_lists_all_programs_and_exits_1(envir
         ("broker", "KAFKA"),
         ("registry", "REGISTRY"),
         ("simulator", "SIM"),
+        ("live-stream", "LIVE_STREAM"),
         ("coordinator", "COORDINATOR"),
     ):
         (line,) = (line for line in shown.stdout.splitlines() if name in line and "stopped" in line)
         assert environment[f"STOCULUS_{port}_PORT"] in line
     assert "historical-stock" in shown.stdout
+
+
+def test_a_stack_with_another_vendor_has_no_simulator(environment: dict[str, str]) -> None:
+    shown = CliRunner().invoke(app, ["status"], env=environment | {"STOCULUS_THETA_URL": "http://127.0.0.1:25503"})
+    assert "live-stream" in shown.stdout
+    assert "simulator" not in shown.stdout
 
 
 def test_down_is_safe_where_nothing_runs(environment: dict[str, str]) -> None:

@@ -1,0 +1,127 @@
+"""The live part of the demo: a chain and two stocks as they trade, and two groups that read the same tape."""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import date
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+import pyarrow as pa
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from local.addresses import Addresses
+from local.stack import LIVE_SPEED
+from stoculus.cli.client import Coordinator, path_of
+from stoculus.cli.output import print_table
+from stoculus.cli.stream_views import TOPICS, topic_row
+from stoculus.cli.tape.lines import line
+from stoculus.cli.tape.source import Tape, events
+from stoculus.errors import NotFound, StackFailed
+from stoculus.reading.decoding import Decoder
+from stoculus.reading.group import read_group
+
+SYMBOLS: Final = ["AAPL", "MSFT"]
+CHAIN: Final = {
+    "asset": "option",
+    "root": "SPXW",
+    "schema": "quote",
+    "expirations": {"dte": {"min": 0, "max": 0}},
+    "strikes": {"min": 4700, "max": 4800},
+}
+TAPE_S: Final = 8
+SHOWN_LINES: Final = 20
+PATIENCE_S: Final = 60
+_POLL_S: Final = 0.2
+
+
+def run_live(at: Addresses, console: Console, day: date) -> bool:
+    """Stream, show, stop, read by two groups; whether both have read the same."""
+    console.rule(f"Live: the simulator plays {day:%A, %Y-%m-%d}, {LIVE_SPEED} times as fast")
+    coordinator = Coordinator(at.coordinator, "stream")
+    # The day starts where the first stream has its first tick: options wait for the opening bell, stocks do not.
+    chain = _start(coordinator, [CHAIN])
+    stocks = _start(
+        coordinator, [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("trade", "ohlcv")]
+    )
+    topics = [topic["topic"] for stream in (chain, stocks) for topic in stream["topics"]]
+    _show_tape(at, topics, console)
+    _show_topics(coordinator, [chain, stocks])
+    for stream in (chain, stocks):
+        _stop(coordinator, stream["stream_id"])
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda name: _read(at, name, topics), (f"live-{uuid4().hex}" for _ in "ab"))
+    return _show_groups(first, second)
+
+
+def _start(coordinator: Coordinator, data: list[dict[str, Any]]) -> dict[str, Any]:
+    """Start a stream and wait for its first record."""
+    stream = coordinator.ask("POST", "", {"data": data})
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(topic["records"] for topic in stream["topics"]):
+        if stream["state"] == "failed" or time.monotonic() > deadline:
+            raise StackFailed(
+                f"Stream {stream['stream_id']} is {stream['state']} and has no records: {stream['reason']}",
+                remedy="See the log of live-stream in var/log.",
+            )
+        time.sleep(_POLL_S)
+        stream = coordinator.ask("GET", path_of(stream["stream_id"]))
+    return stream
+
+
+def _show_tape(at: Addresses, topics: list[str], console: Console) -> None:
+    """The newest lines for some seconds; without a terminal those at the end."""
+    decoder = Decoder(at.registry)
+    shown: deque[Text] = deque(maxlen=SHOWN_LINES)
+    too_long: Literal["crop", "ignore"] = "crop" if console.is_terminal else "ignore"
+    end = time.monotonic() + TAPE_S
+    with (
+        Tape(at.kafka, topics) as tape,
+        closing(tape.coming()) as coming,
+        Live(console=console, auto_refresh=False, vertical_overflow="crop") as live,
+    ):
+        for messages in coming:
+            if messages:
+                now_us = time.time_ns() // 1000
+                shown.extend(line(event, now_us) for event in events(decoder, messages[-SHOWN_LINES:]))
+                live.update(Text("\n", no_wrap=True, overflow=too_long).join(shown), refresh=True)
+            if time.monotonic() > end:
+                break
+    console.print()
+
+
+def _show_topics(coordinator: Coordinator, streams: Iterable[dict[str, Any]]) -> None:
+    now = [coordinator.ask("GET", path_of(stream["stream_id"])) for stream in streams]
+    rows = [topic_row(topic) for stream in now for topic in stream["topics"]]
+    print_table(TOPICS, rows, title="The streams")
+
+
+def _stop(coordinator: Coordinator, stream_id: str) -> None:
+    coordinator.ask("DELETE", path_of(stream_id))
+    deadline = time.monotonic() + PATIENCE_S
+    with suppress(NotFound):
+        while coordinator.ask("GET", path_of(stream_id)) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+
+def _read(at: Addresses, group: str, topics: list[str]) -> dict[str, pa.Table]:
+    """All that a consumer group finds on the topics."""
+    found: dict[str, list[pa.RecordBatch]] = {topic: [] for topic in topics}
+    for topic, batch in read_group(at.kafka, Decoder(at.registry), group, topics, until_end=True):
+        found[topic].append(batch)
+    return {topic: pa.Table.from_batches(batches) for topic, batches in found.items() if batches}
+
+
+def _show_groups(first: dict[str, pa.Table], second: dict[str, pa.Table]) -> bool:
+    both = {topic: (first[topic], second[topic]) for topic in first.keys() & second.keys()}
+    rows = [
+        (topic, f"{len(one):,}", f"{len(other):,}", "✓" if one.equals(other) else "✗")
+        for topic, (one, other) in sorted(both.items())
+    ]
+    columns = ("topic", ">group A", ">group B", "the same")
+    print_table(columns, rows, title="\nTwo consumer groups read the live topics, records")
+    return first.keys() == second.keys() and all(one.equals(other) for one, other in both.values())
