@@ -10,7 +10,7 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv with the project in it, its dependencies checked by hash (PYTHON=… for another Python)
 
-demo: $(READY) ## the whole suite at work: a backtest of two stocks and a chain, two consumer groups (KEEP=1 leaves the stack running)
+demo: $(READY) ## the whole suite at work: a backtest, then a live tape, and two consumer groups that read each (KEEP=1 leaves the stack running)
 	@$(BIN)/python -m local.demo
 
 local-up: $(READY) ## start broker, registry, simulator, services and coordinator; returns when all is ready

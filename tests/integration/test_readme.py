@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import CHECKOUT, free_ports
 
 PORTS = {"KAFKA": 9092, "REGISTRY": 8081, "COORDINATOR": 8000}
-OTHER_PORTS = ("KAFKA_CONTROLLER", "SIM", "HISTORICAL_STOCK", "HISTORICAL_OPTION")
+OTHER_PORTS = ("KAFKA_CONTROLLER", "SIM", "SIM_WS", "HISTORICAL_STOCK", "HISTORICAL_OPTION", "LIVE_STREAM")
 
 
 def session() -> list[str]:
@@ -64,7 +64,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.mark.usefixtures("java_artifacts")
 def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
-    start, submit, kcat, read, find = session()
+    start, submit, kcat, read, find, chain, stocks, streams = session()
 
     assert "coordinator is ready" in shell.paste(start)
     assert re.search(r"Backtest 42 completed: [\d,]+ records in 4 topics\.", shell.paste(submit))
@@ -78,3 +78,13 @@ def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
     assert "SPXW  240105C04600000  2024-01-05 10:00:00.000  SPXW  2024-01-05" in found
     assert "Receipt of backtest 42" in found
     assert found.count('"ts_event":"2024-01-04T14:3') == 3
+
+    quotes = shell.paste(chain).splitlines()[-20:]
+    assert all(re.search(r" SPXW 2024-01-08 47\d[05] [CP] +quote ", line) for line in quotes)
+    tape = shell.paste(stocks)
+    assert all(re.search(rf" AAPL +{kind} .* m?s$", tape, re.MULTILINE) for kind in ("trade", "bar"))
+    shown = shell.paste(streams)
+    assert re.search(r"^chain +running +always +1 +42 ", shown, re.MULTILINE)
+    assert "Stream bars: running, session always." in shown
+    assert '"stream_id":"trades"' in shown
+    assert "Stream trades is stopping. Its topics stay." in shown
