@@ -1,6 +1,6 @@
 """A live topic of bars: trades go to the builder, bars come out when their time is over."""
 
-import logging
+import threading
 from typing import cast
 
 import numpy as np
@@ -16,8 +16,6 @@ from services.live_stream.rows import Live
 from services.live_stream.topic import LiveTopic
 from stoculus.records.catalog import INTERVAL_US
 from stoculus.streams import Origin
-
-log = logging.getLogger(__name__)
 
 
 class BarChannel(Channel):
@@ -87,8 +85,8 @@ class BarChannel(Channel):
         self._is_beginning = True
         return True
 
-    def _find(self, ask: Ask) -> Found:
-        return find_trades(ask, self._tools.history, self._tools.bootstrap, self._tools.aborted)
+    def _find(self, ask: Ask, aborted: threading.Event) -> Found:
+        return find_trades(ask, self._tools.history, self._tools.bootstrap, aborted)
 
     def _found(self, gap: Gap, found: Found) -> None:
         self._trades, self._there = list(found.trades), found.bars

@@ -45,7 +45,6 @@ class Tools:
     history: TickHistory
     bootstrap: str
     threads: Executor
-    aborted: threading.Event
     tell: Callable[[StreamEvent], None]
 
 
@@ -105,15 +104,27 @@ class Channel(ABC):
         """No stream wants it any more."""
         if self.gap is not None and self.gap.begun_us is not None:
             self._tell("gap", from_us=self.gap.from_us, until_us=self.gap.until_us, reason="its stream was stopped")
-        if self.gap is not None and self.gap.work is not None:
-            self.gap.work.cancel()
+        self.abort()
         if self.is_open:
             self.shut()
+
+    def abort(self) -> None:
+        """Leave what is being fetched."""
+        if self.gap is not None:
+            self.gap.abort()
 
     def refuse(self, instrument: Stock | OptionContract, response: str) -> None:
         """The vendor does not stream an instrument."""
         self.refused |= {instrument}
-        self._tell("refused", instruments=1, reason=f"{instrument}: {response}")
+        self.reason = f"The vendor does not stream {instrument}: {response}."
+        self._tell("refused", instruments=1, reason=self.reason)
+
+    def use(self, instruments: frozenset[Stock | OptionContract]) -> None:
+        """These are wanted from now on."""
+        new = instruments - self.instruments
+        self.instruments = instruments
+        if new and self.complete_us is not None and self.is_open:
+            self._tell("subscribed", from_us=self._tools.clock.now_us, instruments=len(new))
 
     def is_plain(self, low_us: int, high_us: int) -> bool:
         """Whether rows of a stretch of market time go straight to the topic."""
@@ -139,8 +150,8 @@ class Channel(ABC):
         clock = self._tools.clock
         if self.gap is not None:
             self._heal(self.gap, is_confirmed=is_confirmed or not self.is_open)
-        elif (now_us := clock.now_us) is not None:
-            self._advance(now_us - clock.tape_us(self._tools.grace_us))
+        elif (settled_us := clock.settled_us(self._tools.grace_us)) is not None:
+            self._advance(settled_us)
 
     def watermark(self) -> Watermark | None:
         """How far the topic is complete once all that was handed over is acknowledged."""
@@ -167,7 +178,7 @@ class Channel(ABC):
         """The topic's first time. Whether something of it is to be fetched."""
 
     @abstractmethod
-    def _find(self, ask: Ask) -> Found: ...
+    def _find(self, ask: Ask, aborted: threading.Event) -> Found: ...
 
     @abstractmethod
     def _found(self, gap: Gap, found: Found) -> None:
@@ -280,7 +291,7 @@ class Channel(ABC):
                     self._tell("gap", from_us=gap.from_us, until_us=gap.until_us, reason=gap.reason, open=True)
         if self.log.acked >= gap.sealed_end:
             gap.stage = Stage.FETCHING
-            gap.work = tools.threads.submit(self._find, self._asked(gap))
+            gap.work = tools.threads.submit(self._find, self._asked(gap), gap.aborted)
 
     def _asked(self, gap: Gap) -> Ask:
         return Ask(

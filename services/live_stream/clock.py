@@ -9,6 +9,7 @@ from services.live_stream.bar_grid import day_at, midnight_us
 NEAR_WALL_US: Final = 60_000_000
 _WINDOW_US: Final = 1_000_000
 _WINDOWS: Final = 5
+_SAMPLE_US: Final = 20_000
 _DAY: Final = timedelta(days=1)
 
 
@@ -28,6 +29,7 @@ class TapeClock:
         self._is_new = True
         self._window = (0, 0)
         self._speeds: deque[float] = deque(maxlen=_WINDOWS)
+        self._said: deque[tuple[int, int]] = deque()
 
     def connected(self) -> None:
         """A connection is open. Its first event sets the clock: another terminal may play another day."""
@@ -43,6 +45,7 @@ class TapeClock:
             self._received_us = received_us
             self._window = event_us, received_us
             self._speeds.clear()
+            self._said.clear()
         elif event_us > self._event_us:
             self._event_us, self._received_us = event_us, received_us
         self._heard_us = max(self._heard_us, received_us)
@@ -54,6 +57,19 @@ class TapeClock:
     def heard(self, received_us: int) -> None:
         """Everything received until then has been told to the clock."""
         self._heard_us = max(self._heard_us, received_us)
+        now_us = self.now_us
+        if now_us is not None and (not self._said or received_us >= self._said[-1][0] + _SAMPLE_US):
+            self._said.append((received_us, now_us))
+
+    def settled_us(self, grace_us: int) -> int | None:
+        """What the clock said `grace_us` of the wall clock ago: events up to there have had that time to come.
+
+        None where it was not so far. Do not ask for a longer grace than before.
+        """
+        while len(self._said) > 1 and self._said[1][0] <= self._heard_us - grace_us:
+            self._said.popleft()
+        is_settled = self._said and self._said[0][0] <= self._heard_us - grace_us
+        return self._said[0][1] if is_settled else None
 
     @property
     def heard_us(self) -> int:

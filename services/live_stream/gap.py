@@ -1,5 +1,6 @@
 """A gap of a live topic: from where it is complete to where the stream tells everything again."""
 
+import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -51,6 +52,8 @@ class Gap:
     sealed_end: int | None = None
     """What the topic held when live rows began to wait; history is compared with it."""
     work: Future[Found] | None = field(default=None, repr=False)
+    aborted: threading.Event = field(default_factory=threading.Event, repr=False)
+    """Set: the work is void."""
 
     def confirmed(self, now_us: int, heard_us: int) -> None:
         """All subscriptions are confirmed: from `now_us` on the stream has told everything."""
@@ -60,10 +63,13 @@ class Gap:
         """The stream was lost again: its end moves on. What is being written is written."""
         if self.stage is not Stage.WRITING:
             self.stage, self.sealed_us, self.sealed_end = Stage.CONFIRMING, None, None
-            if self.work is not None:
-                self.work.cancel()
-                self.work = None
+            self.abort()
         self.until_us = None
+
+    def abort(self) -> None:
+        """Have the work end, if there is any."""
+        self.aborted.set()
+        self.aborted, self.work = threading.Event(), None
 
     def wait(self, wall_us: int) -> None:
         """Ask history again later."""

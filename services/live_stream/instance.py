@@ -121,14 +121,13 @@ class Instance:
                 self._counts.lease.set(0)
 
     def _work(self, lease: Lease, stack: ExitStack) -> None:
-        settings, aborted = self._settings, threading.Event()
+        settings = self._settings
         outlet = Outlet(settings.kafka_bootstrap)
         stack.callback(outlet.close)
         marks = Marks(self._admin, outlet)
         stack.callback(marks.close)
         threads = ThreadPoolExecutor(_HEALING_THREADS, thread_name_prefix="heal")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
-        stack.callback(aborted.set)
         session = StreamSession(settings.theta_stream_url, buffer_frames=settings.live_buffer_messages)
         tools = Tools(
             outlet=outlet,
@@ -139,7 +138,6 @@ class Instance:
             history=self._history,
             bootstrap=settings.kafka_bootstrap,
             threads=threads,
-            aborted=aborted,
             tell=lambda event: _tell(outlet, event),
         )
         self._tape = tape = Tape(
@@ -154,6 +152,7 @@ class Instance:
             first_day=settings.live_date,
             silence_s=settings.live_silence_s,
         )
+        stack.callback(tape.abort)
         with session:
             while lease.held and not self._stop.is_set():
                 tape.turn()
@@ -164,4 +163,4 @@ class Instance:
 
 def _tell(outlet: Outlet, event: StreamEvent) -> None:
     log.info("%s %s", event.topic, event.model_dump_json(exclude_none=True, exclude={"topic"}))
-    outlet.write(STREAM_EVENTS, event.topic, event.model_dump_json(exclude_none=True).encode())
+    outlet.put_event(STREAM_EVENTS, event.topic, event.model_dump_json(exclude_none=True).encode())

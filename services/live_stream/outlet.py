@@ -102,6 +102,7 @@ class Outlet:
         self.logs: list[TopicLog] = []
         self._topics: list[str] = []
         self._waiting: deque[Outgoing] = deque()
+        self._events: deque[tuple[str, str, bytes]] = deque()
         self._producer = Producer({**PRODUCER_CONFIG, "bootstrap.servers": bootstrap, "client.id": "live-stream"})
 
     def open(self, topic: str, end: int) -> int:
@@ -129,11 +130,17 @@ class Outlet:
     def pump(self, timeout_s: float = 0.0) -> bool:
         """Serve the producer, and hand over what waits. Whether nothing waits any more."""
         self._producer.poll(timeout_s)
+        while self._events and self.write(*self._events[0]):
+            self._events.popleft()
         while self._waiting:
             if not self._take(self._waiting[0]):
                 return False
             self._waiting.popleft()
         return True
+
+    def put_event(self, topic: str, key: str, value: bytes) -> None:
+        """Hand a control record over; never waits."""
+        self._events.append((topic, key, value))
 
     def write(self, topic: str, key: str, value: bytes) -> bool:
         """Write a control record; False where there is no room for it now."""
@@ -147,7 +154,7 @@ class Outlet:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is acknowledged; whether it is."""
-        return self.pump() and not self._producer.flush(timeout_s)
+        return self.pump() and not self._events and not self._producer.flush(timeout_s)
 
     def close(self) -> None:
         """Leave. What is not acknowledged is dropped: a successor heals it."""

@@ -1,6 +1,7 @@
 """The loop of the live service: messages in, records out, and everything that goes by the tape's clock."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -40,6 +41,8 @@ _TICK_S: Final = 0.05
 _RETRY_S: Final = 2.0
 _LEAD_US: Final = 60_000_000
 """So long before a session opens its topics are subscribed, wall clock."""
+_LONGEST_LEAD_US: Final = 3_600_000_000
+"""However fast the tape is played, market time."""
 _CONNECTED: Final = "CONNECTED"
 
 
@@ -82,8 +85,9 @@ class Tape:
         self._silence = Silence(silence_s, time.monotonic())
         self._wishing: Future[Wish] | None = None
         self._wish_again_s = 0.0
+        self._aborted = threading.Event()
         self._tick_s = self._mark_s = 0.0
-        self._wanted: list[Subscription] = []
+        self._wanted: list[Want] = []
         self._expected_s: float | None = None
 
     @property
@@ -114,6 +118,12 @@ class Tape:
             time.sleep(_WAIT_S)
             self._marks.turn(self.channels)
         self._outlet.flush(timeout_s)
+
+    def abort(self) -> None:
+        """Leave what is being asked of the vendor."""
+        self._aborted.set()
+        for channel in self.channels.values():
+            channel.abort()
 
     def turn(self) -> None:
         """Deal what has come, wait a moment where nothing has; every now and then look after all else."""
@@ -206,7 +216,7 @@ class Tape:
             is_new = (self._streams.version, self.day) != (self.wish.version, self.wish.day)
             if is_new or (not self.wish.is_whole and now_s >= self._wish_again_s):
                 self._wishing = self._tools.threads.submit(
-                    wish_of, self._streams, self.day, self._enumerate, self._ends_of, self._tools.aborted
+                    wish_of, self._streams, self.day, self._enumerate, self._ends_of, self._aborted
                 )
         elif self._wishing.done():
             wishing, self._wishing, self._wish_again_s = self._wishing, None, now_s + _RETRY_S
@@ -224,7 +234,7 @@ class Tape:
         self.wish = wish
         for topic, want in wish.wants.items():
             channel = self.channels.get(topic) or self._new_channel(want, wish.ends[topic])
-            channel.instruments = frozenset(want.subscriptions)
+            channel.use(frozenset(want.subscriptions))
             channel.hours = hours_of(want.topic, "regular") if want.session == "regular" else None
             self.channels[topic] = channel
         self._dealer.use(self.channels)
@@ -239,38 +249,36 @@ class Tape:
             channel = TickChannel(want.topic, number, None, self._tools)
         channel.warmup_days = want.warmup_days
         mark = self._known.pop(want.topic.topic, None)
-        if mark is not None:
+        if mark is not None and mark.offset <= end:  # else the topic was deleted and made again
             channel.restore(mark)
         return channel
 
     # What the market's hours want
 
     def _follow_sessions(self) -> None:
-        wanted: dict[Subscription, None] = {}
         for topic, want in self.wish.wants.items():
             channel, is_open = self.channels[topic], self._is_open(want)
             if is_open and not channel.is_open:
                 channel.open("the service was away")
             elif channel.is_open and not is_open:
                 channel.shut()
-            if is_open:
-                wanted |= dict.fromkeys(want.subscriptions.values())
-        if list(wanted) != self._wanted:
-            self._wanted = list(wanted)
-            self._session.want(self._wanted)
-            self.confirmed &= wanted.keys()
+        wants = [want for topic, want in self.wish.wants.items() if self.channels[topic].is_open]
+        if wants != self._wanted:
+            self._wanted = wants
+            subscriptions = dict.fromkeys(one for want in wants for one in want.subscriptions.values())
+            self._session.want(subscriptions)
+            self.confirmed &= subscriptions.keys()
         self._expect()
 
     def _is_open(self, want: Want) -> bool:
         now_us = self._clock.now_us
         if want.session == "always" or now_us is None:
             return True
-        lead_us = self._clock.tape_us(_LEAD_US)
-        day = day_at(now_us + lead_us)
-        if not is_trading_day(day):
-            return False
-        first, last = session_us(day, hours_of(want.topic, want.session))
-        return first - lead_us <= now_us <= last + self._clock.tape_us(self._tools.grace_us)
+        lead_us = min(self._clock.tape_us(_LEAD_US), _LONGEST_LEAD_US)
+        settled_us = self._clock.settled_us(self._tools.grace_us)
+        hours = hours_of(want.topic, want.session)
+        sessions = [session_us(day, hours) for day in {day_at(now_us), day_at(now_us + lead_us)} if is_trading_day(day)]
+        return any(first - lead_us <= now_us and (settled_us or now_us) <= last for first, last in sessions)
 
     def _expect(self) -> None:
         now_us, expected_s = self._clock.now_us, None

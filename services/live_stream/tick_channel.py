@@ -1,5 +1,6 @@
 """A live topic of ticks: rows go to it as they come; what a gap has taken is put behind them."""
 
+import threading
 from typing import Any, Final
 
 import numpy as np
@@ -45,8 +46,8 @@ class TickChannel(Channel):
         self.complete_us = gap.from_us = start_us
         return False
 
-    def _find(self, ask: Ask) -> Found:
-        return find_ticks(ask, self._tools.history, self._tools.bootstrap, self._tools.aborted)
+    def _find(self, ask: Ask, aborted: threading.Event) -> Found:
+        return find_ticks(ask, self._tools.history, self._tools.bootstrap, aborted)
 
     def _found(self, gap: Gap, found: Found) -> None:  # noqa: ARG002
         self._rows, self._written = found.rows, 0

@@ -23,7 +23,7 @@ Enumerate = Callable[[StockFeed | OptionFeed, date, threading.Event], list[Subsc
 _WIDTH: Final[Mapping[StreamSession, int]] = {"regular": 0, "extended": 1, "always": 2}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Want:
     """What the streams together want of a topic."""
 

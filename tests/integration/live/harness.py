@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pyarrow as pa
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from services.live_stream.bar_grid import midnight_us
 from simulator.testing import running_simulator
 from stoculus.kafka import admin
+from stoculus.records.catalog import record_type
+from stoculus.records.codec import decode, encode
 from stoculus.streams import StreamEvent, StreamSpec, Watermark
 from stoculus.topics import STREAM_EVENTS, WATERMARKS
 from tests.conftest import Broker, Registry, free_ports
@@ -161,6 +164,17 @@ def whole(records: list[LiveRecord]) -> list[tuple[bytes, bytes, int]]:
     return [record.whole for record in records]
 
 
+def as_streamed(records: list[tuple[bytes, bytes, int]], record_name: str) -> list[tuple[bytes, bytes, int]]:
+    """Records of history without what the stream does not tell: the extended conditions of trades."""
+    record = record_type(record_name)
+    rows = decode([body for _, body, _ in records], record)
+    for number, column in enumerate(record.arrow):
+        if column.name.startswith("ext_condition"):
+            rows = rows.set_column(number, column, pa.nulls(rows.num_rows, column.type))
+    bodies = encode(rows, record).to_pylist()
+    return [(key, body or b"", time_ms) for (key, _, time_ms), body in zip(records, bodies, strict=True)]
+
+
 @contextmanager
 def running_live(
     broker: Broker, registry: Registry, folder: Path, *, live: dict[str, Any] | None = None, **simulator: Any
@@ -179,7 +193,9 @@ def running_live(
             "theta_stream_url": httpx2.get(f"{url}/__stream", trust_env=False).json()["url"],
             "theta_tier": "pro",
             "live_grace_ms": 500,
-            "live_buffer_messages": 2_000_000,  # nothing is to be dropped where the machine is slow
+            # Where the machine is slow nothing is dropped, and no pause of the simulator is a stall.
+            "live_buffer_messages": 2_000_000,
+            "live_silence_s": 0.001,
             **({"live_date": simulator["sim_live_date"]} if "sim_live_date" in simulator else {}),
             **(live or {}),
         }

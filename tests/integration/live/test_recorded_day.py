@@ -11,7 +11,7 @@ from stoculus.records.catalog import record_type
 from stoculus.records.codec import decode
 from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import Live, LiveRecord, whole
-from tests.unit.services.live_stream.making import BAR_COLUMNS, PlainBars, Trade
+from tests.unit.services.live_stream.making import BAR_COLUMNS, PlainBars, Trade, vendors_rules
 
 BAC_DAY = date(2013, 10, 7)
 BAC = {"asset": "stock", "ticker": "BAC"}
@@ -41,11 +41,14 @@ def test_ticks_are_those_of_history_byte_for_byte(
     assert len(expected) == count
 
 
-def test_bars_are_what_its_trades_make_by_the_vendors_table(streamed: dict[str, list[LiveRecord]]) -> None:
+def test_bars_are_what_its_trades_make_by_the_vendors_table(
+    streamed: dict[str, list[LiveRecord]], recordings: Path
+) -> None:
+    rules = vendors_rules(recordings.parent / "theta-reference" / "trade-conditions.csv")
     record = record_type("StockTrade")
     rows = decode([each.body for each in streamed["stock-bac-trade-live"]], record).to_pylist()
     start_us = midnight_us(BAC_DAY)
-    plain = PlainBars(start_us, start_us + 86_399_999_000, 60_000_000)
+    plain = PlainBars(start_us, start_us + 86_399_999_000, 60_000_000, rules=rules)
     for row in rows:
         us = round(row["ts_event"].timestamp() * 1e6)
         plain.add(Trade("BAC", us, row["condition"], row["size"], row["price"]))

@@ -7,10 +7,11 @@ from datetime import date
 import pytest
 
 from tests.integration.live.conftest import History, Running
-from tests.integration.live.harness import Live, LiveRecord, whole
+from tests.integration.live.harness import Live, LiveRecord, as_streamed, whole
 
 SYNTHETIC_DAY = date(2024, 1, 3)
 MSFT = {"asset": "stock", "ticker": "MSFT"}
+STOCK_RECORDS = {"quote": "StockQuote", "trade": "StockTrade", "ohlcv1m": "StockOhlcv"}
 CHAIN = {
     "asset": "option",
     "root": "SPXW",
@@ -39,7 +40,7 @@ def test_a_stock_is_as_its_history(
     task = {"ticker": "MSFT", "schema": schema, "start": day, "end": day}
     expected = history(live.simulator.url, "historical_stock", **task)
 
-    assert whole(streamed[f"stock-msft-{schema}-live"]) == expected
+    assert whole(streamed[f"stock-msft-{schema}-live"]) == as_streamed(expected, STOCK_RECORDS[schema])
     assert len(expected) > 300
 
 
@@ -53,6 +54,6 @@ def test_a_chain_is_as_its_history(
     found = whole(streamed[f"option-spxw-{schema}-live"])
 
     # Ticks of the same millisecond come in the tape's order, not in that of the chain.
-    assert Counter(found) == Counter(expected)
+    assert Counter(found) == Counter(as_streamed(expected, STOCK_RECORDS[schema].replace("Stock", "Option")))
     assert [time_ms for *_, time_ms in found] == [time_ms for *_, time_ms in expected]
     assert len(expected) > 30

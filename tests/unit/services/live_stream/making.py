@@ -1,9 +1,11 @@
 """Trades for bars, and bars by plain Python: one trade at a time, by the rules as people read them."""
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
@@ -14,6 +16,18 @@ from stoculus.records.codec import decode, encode
 
 RULES: Mapping[int, str] = {0: "VHL=", 96: "VHL*", 115: "V", 62: "VHL", 84: "H", 85: "L", 107: "=", 56: "HL=", 51: ""}
 """What some conditions update: volume, high, low, last (=), last if it is the first (*). Others: nothing."""
+
+def vendors_rules(table: Path) -> dict[int, str]:
+    """The rules of the vendor's own table: a CSV with a column for each thing that a condition may update."""
+    letters = {"Volume": "V", "High": "H", "Low": "L"}
+    last = {"true": "=", "*": "*"}
+    with table.open() as file:
+        return {
+            int(row["Code"]): "".join(letter for name, letter in letters.items() if row[name] == "true")
+            + last.get(row["Last"], "")
+            for row in csv.DictReader(file)
+        }
+
 
 Bar = tuple[str, int, float, float, float, float, int, int, float]
 """Symbol, open in µs, open, high, low, close, volume, count, vwap."""

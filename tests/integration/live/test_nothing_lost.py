@@ -1,0 +1,77 @@
+"""Whatever dies while a day plays: every tick of its history is on the topic once, healed where it was lost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from services.live_stream.bar_grid import midnight_us
+from tests.conftest import Broker
+from tests.integration.live.conftest import History, Running
+from tests.integration.live.harness import AFTER_THE_LAST_US, Live, as_streamed, whole
+from tests.integration.services.harness import until
+
+DAY = date(2024, 1, 3)
+SPEED = 1500
+RECORDS = {"quote": "StockQuote", "trade": "StockTrade", "ohlcv1m": "StockOhlcv"}
+
+
+@pytest.fixture
+def live(running: Running) -> Iterator[Live]:
+    with running(sim_live_date=DAY, sim_live_speed=SPEED) as live:
+        yield live
+
+
+def feeds(ticker: str) -> list[dict[str, str]]:
+    return [{"asset": "stock", "ticker": ticker, "schema": schema} for schema in RECORDS]
+
+
+def wait_for_ticks(live: Live, count: int) -> None:
+    until(lambda: live.played()["ticks_sent"] >= count, f"{count} ticks are played")
+
+
+def assert_that_nothing_is_lost(live: Live, ticker: str, history: History) -> None:
+    """Play to the end; every topic equals its history as a multiset."""
+    live.wait_until_played()
+    for schema, record in RECORDS.items():
+        topic = f"stock-{ticker.lower()}-{schema}-live"
+        mark = live.wait_until_complete(topic, midnight_us(DAY) + AFTER_THE_LAST_US)
+        task = {"ticker": ticker, "schema": schema, "start": str(DAY), "end": str(DAY)}
+        expected = as_streamed(history(live.simulator.url, "historical_stock", **task), record)
+        found = Counter(whole(live.records(topic)))
+        missing, extra = Counter(expected) - found, found - Counter(expected)
+
+        assert not missing and not extra, (topic, len(missing), len(extra), live.events(topic))
+        assert min(time_ms for *_, time_ms in expected) * 1000 >= mark.complete_from_us - 60_000_000
+        kinds = Counter(event.kind for event in live.events(topic))
+        assert kinds["gap"] >= 1
+        assert kinds["healed"] >= 1
+
+
+def test_connections_that_break_leave_no_hole_and_no_duplicate(live: Live, history: History) -> None:
+    live.want("tape", *feeds("AMD"))
+    for drops in range(1, 6):
+        wait_for_ticks(live, drops * 400)
+        live.simulator.fault("stream_drop", times=1)
+    assert_that_nothing_is_lost(live, "AMD", history)
+
+
+def test_a_service_that_is_killed_goes_on_where_it_was(live: Live, history: History) -> None:
+    live.want("tape", *feeds("INTC"))
+    wait_for_ticks(live, 500)
+    live.service.kill9()
+    live.service.start()
+    live.want("tape", *feeds("INTC"))
+    assert_that_nothing_is_lost(live, "INTC", history)
+
+
+def test_a_broker_that_is_away_loses_nothing(live: Live, history: History, broker: Broker) -> None:
+    live.want("tape", *feeds("ORCL"))
+    wait_for_ticks(live, 500)
+    broker.kill9()
+    wait_for_ticks(live, 900)
+    broker.start()
+    wait_for_ticks(live, 1_200)
+    live.simulator.fault("stream_drop", times=1)
+    assert_that_nothing_is_lost(live, "ORCL", history)
