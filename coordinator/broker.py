@@ -13,6 +13,8 @@ from stoculus.kafka.ends import reader
 
 QUICK_S: Final = 2
 """How long a broker may take to show that it is there: a request must not wait longer to be refused."""
+TOPICS_AT_ONCE: Final = 100
+"""A request for more may take longer than the broker is waited for."""
 
 
 class Broker:
@@ -45,7 +47,9 @@ class Broker:
     def create(self, names: Iterable[str], config: dict[str, str] = admin.DATA_CONFIG) -> None:
         """Create topics for records; those that exist stay as they are."""
         self.check()
-        admin.create_topics(self._admin, names, config)
+        wanted = list(names)
+        for start in range(0, len(wanted), TOPICS_AT_ONCE):
+            admin.create_topics(self._admin, wanted[start : start + TOPICS_AT_ONCE], config)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete topics; those that are gone are fine."""

@@ -12,7 +12,7 @@ from coordinator.backtests.models import Planned, Task
 from coordinator.backtests.service import Backtests
 from coordinator.backtests.states import Wanted, is_finished
 from coordinator.backtests.store import Backtest
-from coordinator.broker import Broker
+from coordinator.broker import TOPICS_AT_ONCE, Broker
 from coordinator.changes import Changes
 from coordinator.historical import HistoricalService
 from coordinator.progress import Progress
@@ -23,7 +23,6 @@ from stoculus.tasks import TaskStatus
 GRACE_S: Final = 2.0
 """How long a task that the service had is not given to it again: the checkpoint of its end may be on its way."""
 REFUSED_S: Final = 5.0
-TOPICS_AT_ONCE: Final = 100
 POSTS_AT_ONCE: Final = 8
 
 
