@@ -26,7 +26,7 @@ def stream_routes(streams: Streams, instance: Instance, planner: LivePlanner) ->
     @routes.post("/streams:plan")
     def plan(spec: Annotated[StreamSpec, Located]) -> StreamPlan:
         """Check a stream against the vendor and the account's tier. Nothing is started."""
-        return planner.plan(spec, instance.subscriptions(but=spec.stream_id))
+        return planner.plan(spec, instance.subscriptions(but=spec.stream_id), instance.day)
 
     @routes.put("/streams/{stream_id}", status_code=status.HTTP_202_ACCEPTED)
     def put(stream_id: str, spec: Annotated[StreamSpec, Located], response: Response) -> StreamStatus:

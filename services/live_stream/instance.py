@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import date
 from functools import partial
 from typing import Final
 
@@ -87,6 +88,12 @@ class Instance:
         topics = {feed.topic for spec in self._streams.running() if spec.stream_id != but for feed in spec.feeds}
         wants = tape.wish.wants if tape else {}
         return {one for topic in topics & wants.keys() for one in wants[topic].subscriptions.values()}
+
+    @property
+    def day(self) -> date | None:
+        """The tape's New York day; None: today."""
+        tape = self._tape
+        return tape.day if tape else self._settings.live_date
 
     def _run(self) -> None:
         failures = 0
