@@ -22,6 +22,7 @@ DAY_START: Final = time(0)
 DAY_END: Final = time(23, 59, 59, 999_000)
 # rest.md 10.1: between 00:00 and 01:45 the previous day's history may be missing.
 SETTLED_AT: Final = time(1, 45)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Session = Literal["regular", "extended"]
 
@@ -114,6 +115,23 @@ def is_settled(day: date, now: datetime) -> bool:
 def to_utc(day: date, at: time) -> datetime:
     """New York wall time to UTC; of a doubled hour the first."""
     return datetime.combine(day, at, NEW_YORK).astimezone(UTC)
+
+
+def market_time_us(text: str, *, field: str | None = None) -> int:
+    """Microseconds since the epoch of an ISO 8601 day or time; without an offset it is New York's.
+
+    Raises InvalidRequest.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)
+        return (aware - _EPOCH) // timedelta(microseconds=1)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{text[:60]!r} is not a time.",
+            remedy="Use 2024-01-02, 2024-01-02T09:30 (New York) or 2024-01-02T14:30:00Z.",
+            field=field,
+        ) from error
 
 
 def new_york_day(moment: datetime) -> date:

@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import orjson
@@ -20,8 +19,7 @@ from stoculus.reading.range import read_range
 from stoculus.reading.seek import offset_at
 
 MAX_RECORDS: Final = 100_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SPACE_FOR_PLUS: Final = re.compile(r"(T.*) (?=\d\d:?\d\d$)")
 
 
 def _ndjson(batch: pa.RecordBatch) -> bytes:
@@ -76,21 +74,8 @@ def choose_topic(backtest: Backtest, topic: str | None) -> str:
 
 
 def market_time_us(text: str) -> int:
-    """Microseconds since the epoch of an ISO 8601 time; a day, or a time without offset, is New York's."""
-    try:
-        if _DAY.fullmatch(text):
-            moment = datetime.combine(date.fromisoformat(text), time(), calendar.NEW_YORK)
-        else:
-            # A plus that was not escaped in the URL arrives as a space.
-            moment = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text) if "T" in text else text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=calendar.NEW_YORK)
-        return (moment - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest(
-            f"{text[:60]!r} is no time.",
-            remedy="Use 2024-01-02, 2024-01-02T09:30 (New York) or 2024-01-02T14:30:00Z.",
-            field="from",
-        ) from error
+    """A market time from a URL, where a plus that was not escaped arrives as a space. Raises InvalidRequest."""
+    return calendar.market_time_us(_SPACE_FOR_PLUS.sub(r"\1+", text), field="from")
 
 
 class RecordReader:

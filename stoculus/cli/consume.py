@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from stoculus.cli.connections import reachable_kafka, settings
+from stoculus.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,14 +29,12 @@ class Output(StrEnum):
 
 def market_time_us(text: str) -> int:
     """Microseconds since the epoch of an ISO date or time; without an offset it is New York time."""
+    from stoculus import calendar
+
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is not a time. Write 2024-01-02, 2024-01-02T09:30 (New York) or 2024-01-02T14:30:00Z."
-        ) from error
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=_NEW_YORK)
-    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return calendar.market_time_us(text)
+    except InvalidRequest as error:
+        raise typer.BadParameter(f"{error} {error.remedy}") from error
 
 
 def consume(

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from stoculus.calendar import (
     NEW_YORK,
     is_settled,
     is_trading_day,
+    market_time_us,
     nearest_trading_days,
     new_york_day,
     session_close,
@@ -126,3 +127,33 @@ def test_the_new_york_day_of_a_moment_changes_at_new_york_midnight() -> None:
 @given(DAYS, st.times())
 def test_wall_time_to_utc_and_back_is_the_same_day(day: date, at: time) -> None:
     assert new_york_day(to_utc(day, at)) == day
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2024-01-02", datetime(2024, 1, 2, 5, tzinfo=UTC)),
+        ("2024-01-02T09:30", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
+        ("2024-07-02 09:30:00.250", datetime(2024, 7, 2, 13, 30, 0, 250_000, UTC)),
+        ("2024-01-02T14:30:00Z", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
+        ("2024-01-02T15:30:00+01:00", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
+        ("2024-11-03T01:30", datetime(2024, 11, 3, 5, 30, tzinfo=UTC)),  # of the doubled hour the first
+    ],
+)
+def test_a_time_without_offset_is_new_york_time(text: str, moment: datetime) -> None:
+    assert market_time_us(text) == int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+@given(st.integers(0, 2_000_000_000_000_000), st.sampled_from([UTC, NEW_YORK]))
+def test_a_time_with_offset_is_exact(time_us: int, zone: tzinfo) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+
+    assert market_time_us(moment.astimezone(zone).isoformat()) == time_us
+
+
+@pytest.mark.parametrize("text", ["", "today", "09:30", "2024-13-01", "1704205800"])
+def test_what_is_no_time_is_refused_with_its_field(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="is not a time") as refused:
+        market_time_us(text, field="from")
+
+    assert refused.value.field == "from"

@@ -1,14 +1,11 @@
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pytest
 import typer
-from hypothesis import given
-from hypothesis import strategies as st
 
-from stoculus.calendar import NEW_YORK
 from stoculus.cli.consume import _csv, _json, _table, market_time_us
 from stoculus.instruments import OptionContract
 from stoculus.records.catalog import record_type
@@ -24,28 +21,6 @@ BATCH = pa.RecordBatch.from_pydict(
         "ext_condition1": pa.array([None, 12], pa.int32()),
     }
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2024-01-02", datetime(2024, 1, 2, 5, tzinfo=UTC)),
-        ("2024-01-02T09:30", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
-        ("2024-07-02 09:30:00.250", datetime(2024, 7, 2, 13, 30, 0, 250_000, UTC)),
-        ("2024-01-02T14:30:00Z", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
-        ("2024-01-02T15:30:00+01:00", datetime(2024, 1, 2, 14, 30, tzinfo=UTC)),
-        ("2024-11-03T01:30", datetime(2024, 11, 3, 5, 30, tzinfo=UTC)),  # of the doubled hour the first
-    ],
-)
-def test_a_time_without_offset_is_new_york_time(text: str, moment: datetime) -> None:
-    assert market_time_us(text) == int(moment.timestamp()) * 1_000_000 + moment.microsecond
-
-
-@given(st.integers(0, 2_000_000_000_000_000), st.sampled_from([UTC, NEW_YORK]))
-def test_a_time_with_offset_is_exact(time_us: int, zone: tzinfo) -> None:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
-
-    assert market_time_us(moment.astimezone(zone).isoformat()) == time_us
 
 
 @pytest.mark.parametrize("text", ["", "today", "09:30", "2024-13-01", "1704205800"])
