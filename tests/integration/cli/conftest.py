@@ -4,9 +4,11 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import httpx2
 import pytest
 
 from local.probe import http_ok
@@ -14,6 +16,8 @@ from local.processes import Program, Supervisor
 from simulator.testing import running_simulator
 from stoculus.cli.main import main
 from tests.conftest import free_ports
+
+LIVE_DAY = "2024-01-03"
 
 
 class Broker(Protocol):
@@ -55,22 +59,34 @@ def stoculus(
     return run
 
 
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A coordinator with both historical services and a simulator; the live service is its own thing to start."""
+
+    coordinator_url: str
+    supervisor: Supervisor
+    live_stream: Program
+
+
 @pytest.fixture(scope="session")
-def coordinator_url(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A coordinator with both historical services and a simulator."""
+def suite(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     var = tmp_path_factory.mktemp("suite")
     supervisor = Supervisor(var)
-    stock_port, option_port, port = free_ports(3)
-    with running_simulator() as theta_url:
+    stock_port, option_port, live_port, port = free_ports(4)
+    with running_simulator(sim_live_date=LIVE_DAY, sim_live_speed=60) as theta_url:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")} | {
             "STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap,
             "STOCULUS_REGISTRY_URL": registry.url,
             "STOCULUS_THETA_URL": theta_url,
+            "STOCULUS_THETA_STREAM_URL": httpx2.get(f"{theta_url}/__stream", trust_env=False).json()["url"],
             "STOCULUS_THETA_TIER": "pro",
             "STOCULUS_HISTORICAL_STOCK_PORT": str(stock_port),
             "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{stock_port}",
             "STOCULUS_HISTORICAL_OPTION_PORT": str(option_port),
             "STOCULUS_HISTORICAL_OPTION_URL": f"http://127.0.0.1:{option_port}",
+            "STOCULUS_LIVE_STREAM_PORT": str(live_port),
+            "STOCULUS_LIVE_STREAM_URL": f"http://127.0.0.1:{live_port}",
+            "STOCULUS_LIVE_DATE": LIVE_DAY,
             "STOCULUS_SPILL_DIR": str(var / "spill"),
             "STOCULUS_COORDINATOR_PORT": str(port),
             "STOCULUS_STORE_URL": f"sqlite:///{var / 'store.sqlite'}",
@@ -83,10 +99,16 @@ def coordinator_url(broker: Broker, registry: Registry, tmp_path_factory: pytest
         try:
             for program in programs:
                 supervisor.start(program)
-            yield f"http://127.0.0.1:{port}"
+            live_stream = _python("live", "services.live_stream", live_port, environment)
+            yield Suite(f"http://127.0.0.1:{port}", supervisor, live_stream)
         finally:
             for program in reversed(programs):
                 supervisor.stop(program.name)
+
+
+@pytest.fixture(scope="session")
+def coordinator_url(suite: Suite) -> str:
+    return suite.coordinator_url
 
 
 def _python(name: str, module: str, port: int, environment: dict[str, str]) -> Program:
