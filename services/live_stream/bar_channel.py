@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from services.live_stream.bar_grid import BarGrid, Hours, day_at, midnight_us
 from services.live_stream.bars import BarBuilder
-from services.live_stream.channel import Channel, Tools
 from services.live_stream.gap import Gap, Stage
 from services.live_stream.healing import Ask, Found, find_trades
+from services.live_stream.mending import MendingChannel
 from services.live_stream.rows import Live
+from services.live_stream.tools import Tools
 from services.live_stream.topic import LiveTopic
 from stoculus.records.catalog import INTERVAL_US
 from stoculus.streams import Origin
 
 
-class BarChannel(Channel):
+class BarChannel(MendingChannel):
     """Bars of an interval. In a gap live trades wait for those that history has: bars are late then, and whole.
 
     `grid_hours`: the session that the bars' grid starts at.

@@ -12,7 +12,6 @@ from typing import Final
 
 from services.kit.environment import Headers
 from services.live_stream.acks import ends_of
-from services.live_stream.channel import Tools
 from services.live_stream.clock import TapeClock
 from services.live_stream.counts import Counts
 from services.live_stream.healing import TickHistory
@@ -21,6 +20,7 @@ from services.live_stream.marks import Marks, read_marks
 from services.live_stream.outlet import Outlet
 from services.live_stream.status import status_of
 from services.live_stream.tape import Tape
+from services.live_stream.tools import Tools
 from services.live_stream.wanted import Enumerate, Streams
 from stoculus.errors import StoculusError
 from stoculus.kafka import admin

@@ -7,17 +7,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.live_stream.channel import Channel
 from services.live_stream.gap import Gap
 from services.live_stream.heal import Records, missing
 from services.live_stream.healing import Ask, Found, find_ticks, records_of
+from services.live_stream.mending import MendingChannel
 from services.live_stream.rows import Live
 
 ROWS_A_TURN: Final = 2_000
 """Rows of history that are handed over at once; live rows of other topics wait behind them."""
 
 
-class TickChannel(Channel):
+class TickChannel(MendingChannel):
     """Quotes or trades. While a warm-up runs, live rows wait; else only those of the very end of a gap do."""
 
     _rows: Records | None = None
