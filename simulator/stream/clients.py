@@ -9,6 +9,7 @@ from typing import Final, Literal
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
+from simulator.stream.frames import frame
 from simulator.stream.link import Link
 from simulator.stream.window import Window
 
@@ -16,15 +17,6 @@ Policy = Literal["replace", "broadcast", "starve"]
 REPLACED: Final = "replaced by a new client connection"
 MOST_BUFFERED_BYTES: Final = 256 * 1024 * 1024
 """About a million messages: the depth of the terminal's queue. What comes beyond is dropped without a word."""
-_TEXT_FRAME, _SHORT, _TWO_BYTE_LENGTH = 0x81, 126, 126
-
-
-def frame(text: str) -> bytes:
-    """A text frame of less than 65,536 bytes."""
-    payload = text.encode()
-    if len(payload) < _SHORT:
-        return bytes((_TEXT_FRAME, len(payload))) + payload
-    return bytes((_TEXT_FRAME, _TWO_BYTE_LENGTH)) + len(payload).to_bytes(2) + payload
 
 
 @dataclass(eq=False, slots=True)

@@ -15,45 +15,39 @@ import pyarrow.compute as pc
 from simulator.cells import Cell, Text, join, spell
 from simulator.formats import Columns
 from simulator.market import Ints
+from simulator.tables import quote
 
 # Arrow binary arrays; their stubs know less than the functions take.
 Units = Any
 _HEAD_BYTES: Final = 4
 _HOLE: Final = "~" * _HEAD_BYTES
-"""Where a frame's head goes when its length is known. All these frames take the two-byte length: they are longer than
-125 bytes and far shorter than 65,536."""
-_TEXT_FRAME, _TWO_BYTE_LENGTH = 0x81, 126
+"""Where a frame's head goes when its length is known. All frames of ticks take the two-byte length: they are longer
+than 125 bytes and far shorter than 65,536."""
+_TEXT_FRAME, _SHORT, _TWO_BYTE_LENGTH = 0x81, 126, 126
+
+
+def frame(text: str) -> bytes:
+    """A text frame of less than 65,536 bytes."""
+    payload = text.encode()
+    if len(payload) < _SHORT:
+        return bytes((_TEXT_FRAME, len(payload))) + payload
+    return bytes((_TEXT_FRAME, _TWO_BYTE_LENGTH)) + len(payload).to_bytes(2) + payload
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A `header.type`, the key of its body, and the body's columns but for `date`, which ends it."""
+    """A `header.type`, which in small letters is the key of the body, and the body's columns without `date`."""
 
     type: str
-    key: str
     columns: Columns
 
 
-QUOTE: Final = Message(
-    "QUOTE",
-    "quote",
-    (
-        ("ms_of_day", Cell.INTEGER),
-        ("bid_size", Cell.INTEGER),
-        ("bid_exchange", Cell.INTEGER),
-        ("bid", Cell.FLOAT),
-        ("bid_condition", Cell.INTEGER),
-        ("ask_size", Cell.INTEGER),
-        ("ask_exchange", Cell.INTEGER),
-        ("ask", Cell.FLOAT),
-        ("ask_condition", Cell.INTEGER),
-    ),
-)
+_TIME: Final = ("ms_of_day", Cell.INTEGER)
+QUOTE: Final = Message("QUOTE", (_TIME, *quote(Cell.FLOAT)))
 OHLC: Final = Message(
     "OHLC",
-    "ohlc",
     (
-        ("ms_of_day", Cell.INTEGER),
+        _TIME,
         *((name, Cell.FLOAT) for name in ("open", "high", "low", "close")),
         ("volume", Cell.INTEGER),
         ("count", Cell.INTEGER),
@@ -61,9 +55,8 @@ OHLC: Final = Message(
 )
 TRADE: Final = Message(
     "TRADE",
-    "trade",
     (
-        ("ms_of_day", Cell.INTEGER),
+        _TIME,
         ("sequence", Cell.INTEGER),
         ("size", Cell.INTEGER),
         ("condition", Cell.INTEGER),
@@ -72,9 +65,7 @@ TRADE: Final = Message(
     ),
 )
 MARKET_VALUE: Final = Message(
-    "MARKET_VALUE",
-    "market_value",
-    (("ms_of_day", Cell.INTEGER), *((f"market_{name}", Cell.FLOAT) for name in ("bid", "ask", "price"))),
+    "MARKET_VALUE", (_TIME, *((f"market_{name}", Cell.FLOAT) for name in ("bid", "ask", "price")))
 )
 
 
@@ -100,7 +91,7 @@ def _texts(message: Message, contracts: Sequence[str], owner: Ints, columns: Seq
     headers = (f'"type":"{message.type}","status":"CONNECTED"', f'"status":"CONNECTED","type":"{message.type}"')
     heads: Any = pa.array(
         [
-            f'{_HOLE}{{"header":{{{header}}},"contract":{each},"{message.key}":{{'
+            f'{_HOLE}{{"header":{{{header}}},"contract":{each},"{message.type.lower()}":{{'
             for each in contracts
             for header in headers
         ]

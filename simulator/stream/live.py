@@ -28,8 +28,9 @@ from simulator.faults import (
 from simulator.options import OptionSource
 from simulator.requests import RequestLog
 from simulator.sources import Source
-from simulator.stream.clients import Client, Clients, frame
+from simulator.stream.clients import Client, Clients
 from simulator.stream.feeds import Day
+from simulator.stream.frames import frame
 from simulator.stream.limits import Word, judged
 from simulator.stream.link import Link
 from simulator.stream.player import Player
