@@ -1,6 +1,6 @@
 """What the tests of the live service share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
@@ -21,7 +21,7 @@ _NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
-def running(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Running:
     """Start a live service and a simulator of its own. One at a time: they hold a lease."""
     return partial(running_live, broker, registry, tmp_path_factory.mktemp("live"))
 

@@ -110,11 +110,12 @@ class Live:
         """All records of a topic."""
         found = []
         for message in self._read(topic):
-            headers = dict(message.headers() or [])
+            headers: dict[str, Any] = dict(message.headers() or [])
+            key: Any = message.key()
             found.append(
                 LiveRecord(
                     message.offset() or 0,
-                    message.key() or b"",
+                    key,
                     (message.value() or b"")[5:],
                     message.timestamp()[1],
                     headers["origin"].decode(),

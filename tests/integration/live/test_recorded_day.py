@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from services.live_stream.bar_grid import midnight_us
@@ -53,7 +55,7 @@ def test_bars_are_what_its_trades_make_by_the_vendors_table(
         us = round(row["ts_event"].timestamp() * 1e6)
         plain.add(Trade("BAC", us, row["condition"], row["size"], row["price"]))
     bars = decode([each.body for each in streamed["stock-bac-ohlcv1m-live"]], record_type("StockOhlcv"))
-    columns = [bars[name].cast("int64") if name == "ts_event" else bars[name] for name in BAR_COLUMNS]
+    columns: list[Any] = [bars[name].cast(pa.int64()) if name == "ts_event" else bars[name] for name in BAR_COLUMNS]
 
     assert list(zip(*(column.to_pylist() for column in columns), strict=True)) == plain.close()
     assert bars.num_rows > 500

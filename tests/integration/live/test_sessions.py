@@ -1,7 +1,8 @@
 """Streams that are bound to a session: the calendar says when they are subscribed, the tape's clock when that is."""
 
 from collections.abc import Iterator
-from datetime import date, time
+from datetime import date, datetime, time
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def live(running: Running) -> Iterator[Live]:
     """A half day that is played to its end."""
     with running(sim_live_date=HALF_DAY, sim_live_speed=1500) as live:
         live.want("other", {"asset": "stock", "ticker": "KO", "schema": "trade"})
-        feeds = [
+        feeds: list[dict[str, Any]] = [
             {"asset": "stock", "ticker": "MCD", "schema": "trade"},
             {"asset": "stock", "ticker": "MCD", "schema": "ohlcv1h"},
             {"asset": "option", "root": "SPXW", "contracts": CONTRACTS, "schema": "ohlcv1m"},
@@ -66,6 +67,4 @@ def test_the_service_subscribes_before_the_open_and_ends_it_after_the_close(live
 
 
 def from_us(us: int) -> time:
-    from datetime import datetime
-
     return datetime.fromtimestamp(us / 1e6, NEW_YORK).time()

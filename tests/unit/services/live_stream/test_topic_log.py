@@ -26,7 +26,8 @@ def test_what_was_counted_is_told() -> None:
 def test_no_record_of_a_time_or_later_stands_before_its_offset(
     start: int, steps: list[int | str | None], asked: list[int]
 ) -> None:
-    log, times, ascending = TopicLog("t", start), [], iter(sorted(asked))
+    log, ascending = TopicLog("t", start), iter(sorted(asked))
+    times: list[int] = []
     for step in steps:
         if step is None:
             assert log.end_span() == start + len(times)
