@@ -8,16 +8,29 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
-from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
 from stoculus.calendar import NEW_YORK
 from stoculus.errors import VendorAnswerMalformed
 from theta_client.stream.buffer import Frames
+from theta_client.stream.messages import (
+    DAY_MS,
+    Contract,
+    Event,
+    Int,
+    Long,
+    MarketValue,
+    Message,
+    Quote,
+    Trade,
+    decode,
+    decode_contract,
+    decode_envelope,
+)
 from theta_client.stream.subscription import Instrument, instrument_of
 
 try:
@@ -27,66 +40,8 @@ except ImportError:
 else:
     HAS_EXTENSION = True
 
-Int = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
-Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_DAY_MS: Final = 86_400_000
 _US: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _Header(Struct, gc=False):
-    type: str
-
-
-class _Envelope(Struct, gc=False):
-    header: _Header
-
-
-class _Contract(Struct, gc=False, frozen=True):
-    security_type: str
-    root: str
-    expiration: Int | None = None
-    strike: Int | None = None
-    right: str | None = None
-
-
-class _Event(Struct, gc=False):
-    date: Int
-    ms_of_day: Annotated[int, Meta(ge=0, lt=_DAY_MS)]
-
-
-class _Quote(_Event, gc=False):
-    bid_size: Long
-    bid_exchange: Int
-    bid: float
-    bid_condition: Int
-    ask_size: Long
-    ask_exchange: Int
-    ask: float
-    ask_condition: Int
-
-
-class _Trade(_Event, gc=False):
-    sequence: Long
-    condition: Int
-    size: Long
-    exchange: Int
-    price: float
-
-
-class _MarketValue(_Event, gc=False):
-    market_bid: float | None = None  # of an index there is only the price
-    market_ask: float | None = None
-    market_price: float | None = None
-
-
-class _Message(_Envelope, gc=False):
-    contract: _Contract | None = None
-    quote: _Quote | None = None
-    trade: _Trade | None = None
-    market_value: _MarketValue | None = None
-
-
 _HEAD: Final = [
     pa.field("frame", pa.int32(), nullable=False),
     pa.field("received_us", pa.int64(), nullable=False),
@@ -96,20 +51,17 @@ _HEAD: Final = [
 _ARROW: Final[dict[Any, pa.DataType]] = {Int: pa.int32(), Long: pa.int64(), float: pa.float64()}
 _CODES: Final = {pa.int32(): "i", pa.int64(): "q", pa.timestamp("us", "UTC"): "q", pa.float64(): "d"}  # of `struct`
 _UNFIT: Final = (ValueError, TypeError, RecursionError, VendorAnswerMalformed)
-_decode: Final = msgspec.json.Decoder(_Message).decode
-_decode_contract: Final = msgspec.json.Decoder(_Contract).decode
-_decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    body_of: Callable[[_Message], Any]
+    body_of: Callable[[Message], Any]
     packed: pa.Schema  # the columns without nulls, which are first
     schema: pa.Schema
     empty: pa.RecordBatch
 
 
-def _table(body: str, event: type[_Event]) -> _Table:
+def _table(body: str, event: type[Event]) -> _Table:
     _, _, *own = msgspec.structs.fields(event)
     fields = [pa.field(one.name, _ARROW.get(one.type, pa.float64()), nullable=not one.required) for one in own]
     schema = pa.schema([*_HEAD, *fields])
@@ -118,9 +70,9 @@ def _table(body: str, event: type[_Event]) -> _Table:
 
 
 _TABLES: Final = {
-    "QUOTE": _table("quote", _Quote),
-    "TRADE": _table("trade", _Trade),
-    "MARKET_VALUE": _table("market_value", _MarketValue),
+    "QUOTE": _table("quote", Quote),
+    "TRADE": _table("trade", Trade),
+    "MARKET_VALUE": _table("market_value", MarketValue),
 }
 
 
@@ -166,7 +118,7 @@ class Parser:
                 cut = _cut.cut(batch.frames, batch.received_us, self._numbers_by_text, self._midnights)
                 if cut:
                     return _parsed_from(*cut)
-            messages = list(map(_decode, batch.frames))
+            messages = list(map(decode, batch.frames))
             return self._parsed(range(len(messages)), messages, batch.received_us, Counter(), [])
         except _UNFIT:
             return self._one_by_one(batch)
@@ -177,7 +129,7 @@ class Parser:
         malformed: list[Malformed] = []
         for place, frame in enumerate(batch.frames):
             try:
-                message = _decode(frame)
+                message = decode(frame)
                 self._parsed([0], [message], [0], Counter(), [])
             except _UNFIT as error:
                 unknown = _unknown_kind(frame)
@@ -193,7 +145,7 @@ class Parser:
     def _parsed(
         self,
         places: Sequence[int],
-        messages: list[_Message],
+        messages: list[Message],
         received_us: list[int],
         skipped: Counter[str],
         malformed: list[Malformed],
@@ -214,7 +166,7 @@ class Parser:
         return Parsed(quotes, trades, market_values, skipped, malformed)
 
     def _columns(
-        self, places: list[int], messages: list[_Message], table: _Table, received_us: list[int]
+        self, places: list[int], messages: list[Message], table: _Table, received_us: list[int]
     ) -> pa.RecordBatch:
         body_of, numbers = table.body_of, self._numbers
         dates, ms_of_day, *own = zip(*[astuple(body_of(message)) for message in messages], strict=True)
@@ -268,13 +220,13 @@ def _layout(table: _Table, rows: int) -> tuple[struct.Struct, bytes]:
 def _unknown_kind(frame: bytes) -> str | None:
     """The kind of a message that is none of the tables', whatever else it holds."""
     try:
-        kind = _decode_envelope(frame).header.type
+        kind = decode_envelope(frame).header.type
     except _UNFIT:
         return None
     return None if kind in _TABLES else kind
 
 
-class _Numbers(dict[_Contract | None, int]):
+class _Numbers(dict[Contract | None, int]):
     """The instruments' numbers by contract; a contract is spelled in more than one way."""
 
     def __init__(self, instruments: list[Instrument]) -> None:
@@ -282,7 +234,7 @@ class _Numbers(dict[_Contract | None, int]):
         self._instruments = instruments
         self._of: dict[Instrument, int] = {}
 
-    def __missing__(self, contract: _Contract | None) -> int:
+    def __missing__(self, contract: Contract | None) -> int:
         instrument = instrument_of(msgspec.to_builtins(contract) or {})
         number = self._of.setdefault(instrument, len(self._instruments))
         if number == len(self._instruments):
@@ -299,7 +251,7 @@ class _NumbersByText(dict[bytes, int]):
         self._numbers = numbers
 
     def __missing__(self, text: bytes) -> int:
-        self[text] = number = self._numbers[_decode_contract(text)]
+        self[text] = number = self._numbers[decode_contract(text)]
         return number
 
 
@@ -307,8 +259,8 @@ class _Midnights(dict[int, int | None]):
     """UTC microseconds of a New York day's (yyyymmdd) midnight; None where the clocks change that day."""
 
     def __missing__(self, yyyymmdd: int) -> int | None:
-        midnight_us, last_us = _utc_us(yyyymmdd, 0), _utc_us(yyyymmdd, _DAY_MS - 1)
-        self[yyyymmdd] = midnight_us if last_us - midnight_us == (_DAY_MS - 1) * 1000 else None
+        midnight_us, last_us = _utc_us(yyyymmdd, 0), _utc_us(yyyymmdd, DAY_MS - 1)
+        self[yyyymmdd] = midnight_us if last_us - midnight_us == (DAY_MS - 1) * 1000 else None
         return self[yyyymmdd]
 
     def utc_us(self, dates: Sequence[int], ms_of_day: Sequence[int]) -> list[int]:
