@@ -132,7 +132,8 @@ def main() -> int:
             stack.up()
             at = addresses(settings)
             backtest_id, topics, agrees = run(at, console)
-            agrees = run_live(at, console, stack.live_day) and agrees
+            if stack.is_simulated:
+                agrees = run_live(at, console, stack.live_day) and agrees
             _say_what_next(console, backtest_id, topics, keep=keep)
         finally:
             if not keep:

@@ -66,7 +66,8 @@ def _start(coordinator: Coordinator, data: list[dict[str, Any]]) -> dict[str, An
         if stream["state"] == "failed" or time.monotonic() > deadline:
             raise StackFailed(
                 f"Stream {stream['stream_id']} is {stream['state']} and has no records: {stream['reason']}",
-                remedy="See the log of live-stream in var/log.",
+                remedy="If the simulator's day is over, `make local-down`: the next start plays the next one. Else see "
+                "the log of live-stream.",
             )
         time.sleep(_POLL_S)
         stream = coordinator.ask("GET", path_of(stream["stream_id"]))
@@ -82,13 +83,13 @@ def _show_tape(at: Addresses, topics: list[str], console: Console) -> None:
     with (
         Tape(at.kafka, topics) as tape,
         closing(tape.coming()) as coming,
-        Live(console=console, auto_refresh=False, vertical_overflow="crop") as live,
+        Live(console=console, refresh_per_second=10, vertical_overflow="crop") as live,
     ):
         for messages in coming:
             if messages:
                 now_us = time.time_ns() // 1000
                 shown.extend(line(event, now_us) for event in events(decoder, messages[-SHOWN_LINES:]))
-                live.update(Text("\n", no_wrap=True, overflow=too_long).join(shown), refresh=True)
+                live.update(Text("\n", no_wrap=True, overflow=too_long).join(shown))
             if time.monotonic() > end:
                 break
     console.print()

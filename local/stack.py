@@ -59,6 +59,11 @@ class Stack:
         """The day that the simulator's tape plays."""
         return SimulatorSettings.load(self._environment).sim_live_date or played_day(self._var)
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the simulator is the vendor."""
+        return not self._environment.get("STOCULUS_THETA_URL")
+
     def up(self) -> None:
         """Start what does not run, restart what has other settings now; return when all is ready."""
         with self._alone():
@@ -91,11 +96,7 @@ class Stack:
 
     def _wanted(self, programs: list[Program]) -> list[Program]:
         """Without the simulator where there is another vendor."""
-        return [one for one in programs if one.name != _SIMULATOR or self._is_simulated]
-
-    @property
-    def _is_simulated(self) -> bool:
-        return not self._environment.get("STOCULUS_THETA_URL")
+        return [one for one in programs if one.name != _SIMULATOR or self.is_simulated]
 
     def _programs(self) -> list[Program]:
         return [program for stage in self._stages(located(self._cache)) for program in stage]
@@ -128,7 +129,7 @@ class Stack:
         return self._python(_SIMULATOR, "simulator", (at.sim_port, at.sim_ws_port), "/__clock", tape)
 
     def _live_stream(self) -> Program:
-        day = {"STOCULUS_LIVE_DATE": str(self.live_day)} if self._is_simulated else {}
+        day = {"STOCULUS_LIVE_DATE": str(self.live_day)} if self.is_simulated else {}
         return self._python("live-stream", "services.live_stream", (self._settings.live_stream_port,), "/readyz", day)
 
     def _python(
@@ -155,7 +156,7 @@ class Stack:
             "STOCULUS_THETA_TIER": "pro",
         }
         return {
-            **(simulated if self._is_simulated else {}),
+            **(simulated if self.is_simulated else {}),
             "STOCULUS_STORE_URL": f"sqlite:///{self._var / 'coordinator.sqlite'}",
             "STOCULUS_SPILL_DIR": str(self._var / "spill"),
             **self._environment,
