@@ -50,7 +50,7 @@ _WRAP: Final = 2**32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """Rows of one instrument; `columns` are those of the kind's messages, `ms` ascends, `contract` is JSON."""
+    """At least one row of an instrument; `columns`: of the kind's messages, `ms` ascends, `contract` is JSON."""
 
     kind: Kind
     contract: str
@@ -80,11 +80,11 @@ class Day:
         instrument = subject.instrument
         if subject.what == "TRADE":
             trades = self._trades(instrument)
-            made = [] if trades is None else [_of_trades(contract_json(instrument), trades, ohlc=ohlc)]
+            made = [_of_trades(contract_json(instrument), trades, ohlc=ohlc)] if trades else []
         else:
             quotes = self._quotes(instrument)
             as_feed = _of_quotes if subject.what == "QUOTE" else _of_values
-            made = [] if quotes is None else [as_feed(contract_json(instrument), quotes)]
+            made = [as_feed(contract_json(instrument), quotes)] if quotes else []
         return tuple(made)
 
     def _market(self, subject: Subject) -> Iterator[str | OptionContract]:
@@ -98,10 +98,10 @@ class Day:
     def _bulk(self, instrument: str | OptionContract) -> Iterator[Feed]:
         """Each trade behind the quote that stood; after an option's trade its next two quotes."""
         trades, quotes = self._trades(instrument), self._quotes(instrument)
-        if trades is None or not len(trades):
+        if not trades:
             return
         contract = contract_json(instrument)
-        if quotes is None or not len(quotes):
+        if not quotes:
             yield _of_trades(contract, trades, ohlc=True)
             return
         at = np.searchsorted(quotes.ms, trades.ms, "right") - 1
@@ -109,7 +109,8 @@ class Day:
         yield Feed(Kind.QUOTE_BAR_TRADE, contract, trades.ms.astype(np.int64), with_ohlc)
         if isinstance(instrument, OptionContract):
             after = np.unique((at[:, None] + np.arange(1, _AFTER_QUOTES + 1)).ravel())
-            yield _of_quotes(contract, quotes.rows(after[after < len(quotes)]))
+            if next_ones := quotes.rows(after[after < len(quotes)]):
+                yield _of_quotes(contract, next_ones)
 
     def _trades(self, instrument: str | OptionContract) -> Trades | None:
         source = self.options if isinstance(instrument, OptionContract) else self.stocks
@@ -157,18 +158,18 @@ def _trade_columns(trades: Trades) -> tuple[Ints, ...]:
 
 
 def _bar_columns(trades: Trades) -> tuple[Ints, ...]:
-    """The day's bar up to and with each trade, by the trades' conditions; zeros until a price is set."""
+    """The day's bar up to and with each trade (of one at least) by their conditions; zeros until a price is set."""
     condition, price = trades.condition, trades.price.astype(np.int64)
     sets_last = SETS_LAST[condition]
     eligible = np.flatnonzero(sets_last | SETS_LAST_IF_FIRST[condition])
     rows = np.arange(len(trades))
     first = int(eligible[0]) if len(eligible) else len(trades)
-    last = np.maximum.accumulate(np.where(sets_last | (rows == first), rows, -1)) if len(trades) else rows
+    last = np.maximum.accumulate(np.where(sets_last | (rows == first), rows, -1))
     low = np.minimum.accumulate(np.where(SETS_LOW[condition], price, _HUGE))
     counted = SETS_VOLUME[condition]
     return (
         trades.ms,
-        np.where(rows >= first, price[min(first, len(price) - 1)], 0) if len(price) else price,
+        np.where(rows >= first, price[min(first, len(price) - 1)], 0),
         np.maximum.accumulate(np.where(SETS_HIGH[condition], price, 0)),
         np.where(low == _HUGE, 0, low),
         np.where(last >= 0, price[np.maximum(last, 0)], 0),

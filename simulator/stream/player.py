@@ -145,7 +145,7 @@ class Player:
         return not self.left or self.loading > 0 or self._clock_s() - self._added_s < QUIET_S
 
     def _first_ms(self) -> int:
-        return min(int(feed.ms[0]) for feed in self._feeds if len(feed.ms))
+        return min(int(feed.ms[0]) for feed in self._feeds)
 
     def _say(self, state: Literal["START", "STOP"]) -> None:
         if self.states:

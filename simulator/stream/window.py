@@ -59,13 +59,12 @@ def refreshed(old: Window, first: int, feeds: Sequence[Feed], after_ms: int, day
     new = [feed for feed in feeds if feed not in before]
     added = window(new, after_ms, old.end_ms, day)
     kept = np.array([feed in still for feed in old.feeds], np.bool_)
-    rows = np.flatnonzero(kept[old.owner[first:]]) + first if len(old.feeds) else np.array([], np.int64)
+    rows = np.flatnonzero(kept[old.owner[first:]]) + first
     both = [
         (old.ms[rows], old.owner[rows], old.units.take(rows)),
         (added.ms, added.owner + len(old.feeds), added.units),
     ]
-    merged = _in_order(Window(old.end_ms, (*old.feeds, *added.feeds), *_joined(both)))
-    return _renumbered(merged, tuple(feeds))
+    return _in_order(Window(old.end_ms, (*old.feeds, *added.feeds), *_joined(both)))
 
 
 def next_end(feeds: Iterable[Feed], after_ms: int, span_ms: int) -> tuple[int, int]:
@@ -113,9 +112,3 @@ def _in_order(made: Window) -> Window:
         return made
     order = np.argsort(made.ms, kind="stable")
     return replace(made, ms=made.ms[order], owner=made.owner[order], units=made.units.take(order))
-
-
-def _renumbered(made: Window, feeds: tuple[Feed, ...]) -> Window:
-    number = {feed: at for at, feed in enumerate(feeds)}
-    to = np.array([number.get(feed, -1) for feed in made.feeds], np.int64)
-    return replace(made, feeds=feeds, owner=to[made.owner] if len(to) else made.owner)
