@@ -352,9 +352,10 @@ def test_a_slow_taker_never_stops_the_reading_and_is_told_what_was_dropped(strea
         stream.send(*[STOCK_TRADE] * 1000)
         state = b'{"header":{"type":"STATE","status":"CONNECTED","state":"STOP"}}'
         stream.send(state)
-        time.sleep(0.2)
+        assert stream.clients[-1].ping().wait(20), "all before it is read"
         reader.event(MarketState)
         kept = sum(len(item.frames) for item in reader.seen if isinstance(item, Frames))
+        assert 0 < kept <= 100
         assert kept + sum(e.frames for e in reader.seen if isinstance(e, Dropped)) == 1000
         stream.send(STOCK_QUOTE)
         reader.until(lambda seen: isinstance(seen[-1], Frames) and seen[-1].frames[-1] == STOCK_QUOTE)
