@@ -57,19 +57,18 @@ def _parsed(pieces: Iterator[bytes], table: Table, readers: Executor, parsers: E
     coming: Future[bytes | None] | None = readers.submit(next, pieces, None)
     try:
         while coming is not None or ahead:
-            has_room = coming is not None and len(ahead) < _PARSED_AHEAD
-            if coming is not None and has_room:
+            if coming is not None and len(ahead) < _PARSED_AHEAD:
                 next_ones: list[Future[Any]] = [coming, *ahead]
                 wait(next_ones[:2], return_when=FIRST_COMPLETED)
-            if coming is not None and has_room and coming.done() and (not ahead or coming.exception() is None):
-                piece = coming.result()
-                coming = None
-                if piece is not None:
-                    coming = readers.submit(next, pieces, None)
-                    ahead.append(parsers.submit(_block, piece, table, line))
-                    line += count_lines(piece)
-            else:
-                yield ahead.popleft().result()
+                if coming.done() and (not ahead or coming.exception() is None):
+                    piece = coming.result()
+                    coming = None
+                    if piece is not None:
+                        coming = readers.submit(next, pieces, None)
+                        ahead.append(parsers.submit(_block, piece, table, line))
+                        line += count_lines(piece)
+                    continue
+            yield ahead.popleft().result()
     finally:
         if coming is not None:
             # Before whoever ends here closes the connection.
