@@ -72,7 +72,8 @@ class ChainSorter:
                 return
             yield from self._sorted_by_duckdb(schema, chain(_drained(held), batches))
         finally:
-            self._take(-taken_bytes)
+            with self._lock:
+                self._free_bytes += taken_bytes
 
     def _take(self, size: int) -> bool:
         with self._lock:
