@@ -97,8 +97,8 @@ def recorded_option_service(new_service: ServiceOf, recorded_market: str) -> Ser
 
 @pytest.fixture(scope="session")
 def option_service(new_service: ServiceOf, simulator: Simulator) -> Service:
-    """The option service of the synthetic market."""
-    return new_service(simulator.url, "historical_option").start()
+    """The option service of the synthetic market, which takes seconds to report on a whole chain."""
+    return new_service(simulator.url, "historical_option", theta_idle_timeout_s=10).start()
 
 
 @pytest.fixture(scope="session")
