@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from typing import Any, Final, Literal
 from uuid import uuid4
@@ -44,34 +44,45 @@ def run_live(at: Addresses, console: Console, day: date) -> bool:
     console.rule(f"Live: the simulator plays {day:%A, %Y-%m-%d}, {LIVE_SPEED} times as fast")
     coordinator = Coordinator(at.coordinator, "stream")
     # The day starts where the first stream has its first tick: options wait for the opening bell, stocks do not.
-    chain = _start(coordinator, [CHAIN])
-    stocks = _start(
-        coordinator, [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("trade", "ohlcv")]
-    )
-    topics = [topic["topic"] for stream in (chain, stocks) for topic in stream["topics"]]
-    _show_tape(at, topics, console)
-    _show_topics(coordinator, [chain, stocks])
-    for stream in (chain, stocks):
-        _stop(coordinator, stream["stream_id"])
+    stocks = [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("trade", "ohlcv")]
+    with _streaming(coordinator, [CHAIN]) as first_stream, _streaming(coordinator, stocks) as second_stream:
+        streams = [first_stream, second_stream]
+        topics = [topic["topic"] for stream in streams for topic in stream["topics"]]
+        _show_tape(at, topics, console)
+        _show_topics(coordinator, streams)
     with ThreadPoolExecutor(2) as threads:
         first, second = threads.map(lambda name: _read(at, name, topics), (f"live-{uuid4().hex}" for _ in "ab"))
     return _show_groups(first, second)
 
 
-def _start(coordinator: Coordinator, data: list[dict[str, Any]]) -> dict[str, Any]:
-    """Start a stream and wait for its first record."""
+@contextmanager
+def _streaming(coordinator: Coordinator, data: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Start a stream and wait for its first record; stop it at the end."""
     stream = coordinator.ask("POST", "", {"data": data})
+    path = path_of(stream["stream_id"])
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(topic["records"] for topic in stream["topics"]):
+            if stream["state"] == "failed" or time.monotonic() > deadline:
+                raise StackFailed(
+                    f"Stream {stream['stream_id']} is {stream['state']} and has no records: {stream['reason']}",
+                    remedy="If the simulator's day is over, `make local-down`: the next start plays the next one. Else "
+                    "see the log of live-stream.",
+                )
+            time.sleep(_POLL_S)
+            stream = coordinator.ask("GET", path)
+        yield stream
+    finally:
+        _stop(coordinator, path)
+
+
+def _stop(coordinator: Coordinator, path: str) -> None:
+    """Return when it is gone: then all of it is on its topics."""
     deadline = time.monotonic() + PATIENCE_S
-    while not any(topic["records"] for topic in stream["topics"]):
-        if stream["state"] == "failed" or time.monotonic() > deadline:
-            raise StackFailed(
-                f"Stream {stream['stream_id']} is {stream['state']} and has no records: {stream['reason']}",
-                remedy="If the simulator's day is over, `make local-down`: the next start plays the next one. Else see "
-                "the log of live-stream.",
-            )
-        time.sleep(_POLL_S)
-        stream = coordinator.ask("GET", path_of(stream["stream_id"]))
-    return stream
+    with suppress(NotFound):
+        coordinator.ask("DELETE", path)
+        while coordinator.ask("GET", path) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
 
 
 def _show_tape(at: Addresses, topics: list[str], console: Console) -> None:
@@ -99,14 +110,6 @@ def _show_topics(coordinator: Coordinator, streams: Iterable[dict[str, Any]]) ->
     now = [coordinator.ask("GET", path_of(stream["stream_id"])) for stream in streams]
     rows = [topic_row(topic) for stream in now for topic in stream["topics"]]
     print_table(TOPICS, rows, title="The streams")
-
-
-def _stop(coordinator: Coordinator, stream_id: str) -> None:
-    coordinator.ask("DELETE", path_of(stream_id))
-    deadline = time.monotonic() + PATIENCE_S
-    with suppress(NotFound):
-        while coordinator.ask("GET", path_of(stream_id)) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
 
 
 def _read(at: Addresses, group: str, topics: list[str]) -> dict[str, pa.Table]:
