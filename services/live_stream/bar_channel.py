@@ -101,13 +101,11 @@ class BarChannel(MendingChannel):
         assert self._builder is not None  # noqa: S101 - made when something was found
         if self._trades:
             self._builder.resume(self._trades.pop(0))
-        if self._trades:
             return False
-        records = self.log.records
+        bars = self._builder.advance(gap.slice_end_us)
         gap.first_offset = self.log.end if gap.first_offset is None else gap.first_offset
-        self._put_bars(self._builder.advance(gap.slice_end_us), gap.origin)
-        gap.records += self.log.records - records
-        return True
+        gap.records += self._put_bars(bars, gap.origin)
+        return not bars.num_rows
 
     def _end_slice(self, gap: Gap) -> None:
         super()._end_slice(gap)
@@ -128,7 +126,8 @@ class BarChannel(MendingChannel):
         if not self.is_open:
             self._close_bars()
 
-    def _put_bars(self, bars: pa.RecordBatch, origin: Origin) -> None:
+    def _put_bars(self, bars: pa.RecordBatch, origin: Origin) -> int:
+        """Hand over those that the topic has not; return how many."""
         if self._there and bars.num_rows:
             times = bars["ts_event"].cast(pa.int64()).to_pylist()
             keys = zip(times, bars["symbol"].to_pylist(), strict=True)
@@ -136,3 +135,4 @@ class BarChannel(MendingChannel):
         if bars.num_rows:
             wall_us = np.full(bars.num_rows, self._tools.wall_us(), np.int64)
             self._put(Live(bars, np.zeros(bars.num_rows, np.int32), wall_us), origin)
+        return bars.num_rows

@@ -72,6 +72,9 @@ class Channel(ABC):
     def shut(self) -> None:
         """Its session is over. What it lacks is still healed."""
         self.is_open = False
+        if self.complete_us is None:
+            self.gap = None  # it has not begun
+            return
         self._tell("unsubscribed", until_us=self._tools.clock.now_us, instruments=len(self.instruments))
 
     def end(self) -> None:
@@ -102,7 +105,8 @@ class Channel(ABC):
 
     def is_plain(self, low_us: int, high_us: int) -> bool:
         """Whether rows of a stretch of market time go straight to the topic."""
-        if self.gap is not None and (self.gap.holds or self.gap.sealed_us is not None):
+        gap = self.gap
+        if gap is not None and (gap.holds or gap.origin == "warmup" or gap.sealed_us is not None):
             return False
         return self.hours is None or self._is_inside(low_us, high_us)
 
@@ -124,7 +128,7 @@ class Channel(ABC):
         clock = self._tools.clock
         if self.gap is not None:
             self._heal(self.gap, is_confirmed=is_confirmed or not self.is_open)
-        elif (settled_us := clock.settled_us(self._tools.grace_us)) is not None:
+        elif self.complete_us is not None and (settled_us := clock.settled_us(self._tools.grace_us)) is not None:
             self._advance(settled_us)
 
     def watermark(self) -> Watermark | None:
@@ -156,7 +160,8 @@ class Channel(ABC):
         """What is found out of history is void, or a part of several is done: let late rows go that waited."""
 
     def _lack(self, reason: str) -> None:
-        is_warmup = self.complete_us is not None and self.complete_us < (self.warmup_until_us or 0)
+        is_new = self.complete_us is None
+        is_warmup = self.warmup_days is not None if is_new else (self.complete_us or 0) < (self.warmup_until_us or 0)
         self.gap = Gap(
             from_us=-1 if self.complete_us is None else self.complete_us,
             reason=reason,

@@ -54,7 +54,7 @@ class MendingChannel(Channel):
             days = trading_days(day - (2 * self.warmup_days + 10) * _DAY, day - _DAY)[-self.warmup_days :]
             self.complete_us = gap.from_us = midnight_us(min([*days[: self.warmup_days], day]))
             self.warmup_until_us = now_us
-            gap.origin, gap.holds, is_to_fetch = "warmup", False, True
+            is_to_fetch = True
         self.complete_from_us = self.complete_us
         self._tell("subscribed", from_us=self.complete_from_us, instruments=len(self.instruments))
         return is_to_fetch
@@ -153,7 +153,7 @@ class MendingChannel(Channel):
 
     def _close(self, gap: Gap) -> None:
         self.complete_us = max(self.complete_us or 0, gap.until_us or 0)
-        self.gap = None
+        self.gap, end = None, self.log.end
         self._release(gap)
         self._drop_kept()
         if gap.begun_us is not None:
@@ -163,7 +163,7 @@ class MendingChannel(Channel):
                 until_us=gap.until_us,
                 records=gap.records,
                 first_offset=gap.first_offset,
-                last_offset=self.log.end - 1 if gap.records else None,
+                last_offset=end - 1 if gap.records else None,
             )
 
     @abstractmethod
@@ -179,7 +179,7 @@ class MendingChannel(Channel):
 
     @abstractmethod
     def _write(self, gap: Gap) -> bool:
-        """Hand over some of it; whether that is all."""
+        """Hand over some of it; whether all had been handed over before."""
 
     @abstractmethod
     def _release(self, gap: Gap) -> None:

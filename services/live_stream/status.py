@@ -23,7 +23,7 @@ def _state(channels: list[Channel | None], *, has_trouble: bool) -> StreamState:
     known = [channel for channel in channels if channel is not None]
     if has_trouble:
         return "waiting"
-    if len(known) < len(channels) or any(channel.complete_us is None for channel in known):
+    if len(known) < len(channels) or any(channel.complete_us is None for channel in known if channel.is_open):
         return "starting"
     return "running" if any(channel.is_open for channel in known) else "closed"
 

@@ -62,7 +62,7 @@ class TickChannel(MendingChannel):
         self._put_encoded(part, gap.origin)
         self._written += len(part)
         gap.records += len(part)
-        return self._written == len(rows)
+        return False
 
     def _unseal(self, gap: Gap) -> None:
         if not gap.holds:

@@ -12,7 +12,7 @@ from tests.integration.live.harness import Live, as_streamed, whole
 from tests.integration.services.harness import until
 
 HALF_DAY = date(2023, 11, 24)
-CONTRACTS = ["SPXW  231201C04560000", "SPXW  231201P04560000"]
+CONTRACTS = ["IWM   231201P00065500", "IWM   231201C00068000"]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def live(running: Running) -> Iterator[Live]:
         feeds: list[dict[str, Any]] = [
             {"asset": "stock", "ticker": "MCD", "schema": "trade"},
             {"asset": "stock", "ticker": "MCD", "schema": "ohlcv1h"},
-            {"asset": "option", "root": "SPXW", "contracts": CONTRACTS, "schema": "ohlcv1m"},
+            {"asset": "option", "root": "IWM", "contracts": CONTRACTS, "schema": "ohlcv1m"},
         ]
         live.want("bound", *feeds, session="regular")
         live.wait_until_played()
@@ -37,9 +37,9 @@ def live(running: Running) -> Iterator[Live]:
         ("stock-mcd-trade-live", "StockTrade", {"ticker": "MCD", "schema": "trade"}),
         ("stock-mcd-ohlcv1h-live", "StockOhlcv", {"ticker": "MCD", "schema": "ohlcv1h"}),
         (
-            "option-spxw-ohlcv1m-live",
+            "option-iwm-ohlcv1m-live",
             "OptionOhlcv",
-            {"root": "SPXW", "contracts": CONTRACTS, "schema": "ohlcv1m"},
+            {"root": "IWM", "contracts": CONTRACTS, "schema": "ohlcv1m"},
         ),
     ],
 )
@@ -56,14 +56,14 @@ def test_a_topic_holds_the_session_of_the_half_day(
 
 def test_the_service_subscribes_before_the_open_and_ends_it_after_the_close(live: Live) -> None:
     ends = {}
-    for topic in ("stock-mcd-trade-live", "option-spxw-ohlcv1m-live"):
+    for topic in ("stock-mcd-trade-live", "option-iwm-ohlcv1m-live"):
         events = live.events(topic)
         assert [event.kind for event in events] == ["subscribed", "unsubscribed"] * (len(events) // 2)
         assert events[-1].until_us is not None
         ends[topic] = from_us(events[-1].until_us)
 
     assert time(13) < ends["stock-mcd-trade-live"] < time(14)
-    assert time(13, 15) < ends["option-spxw-ohlcv1m-live"] < time(14, 30)
+    assert time(13, 15) < ends["option-iwm-ohlcv1m-live"] < time(14, 30)
 
 
 def from_us(us: int) -> time:
