@@ -35,13 +35,17 @@ class TapeClock:
         """A connection is open. Its first event sets the clock: another terminal may play another day."""
         self._is_new = True
 
-    def saw(self, event_us: int, received_us: int) -> None:
-        """An event, the latest of some that were received together. One of the future is not believed."""
+    def saw(self, event_us: int, received_us: int, first_us: int | None = None) -> None:
+        """An event, the latest of some that were received together; `first_us` is the earliest of them.
+
+        One of the future is not believed.
+        """
         if event_us > received_us + NEAR_WALL_US:
             return
         if self._is_new:
             self._is_new = False
-            self.first_us = self._event_us = event_us
+            self.first_us = event_us if first_us is None else first_us
+            self._event_us = event_us
             self._received_us = received_us
             self._window = event_us, received_us
             self._speeds.clear()

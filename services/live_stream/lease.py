@@ -28,6 +28,8 @@ class Lease:
                 "group.id": GROUP,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "latest",
+                # Who has it keeps it when another instance joins.
+                "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "heartbeat.interval.ms": 1_000,
             }
@@ -59,7 +61,7 @@ class Lease:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if partitions:
-            consumer.assign(partitions)
+            consumer.incremental_assign(partitions)
             consumer.pause(partitions)
             self.held = True
             log.info("This instance holds the lease of %s", GROUP)

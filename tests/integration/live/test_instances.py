@@ -15,9 +15,10 @@ FEED = {"asset": "stock", "ticker": "WMT", "schema": "quote"}
 
 
 def test_a_second_instance_waits_and_goes_on_when_the_first_is_killed(running: Running, history: History) -> None:
-    with running(sim_live_date=DAY, sim_live_speed=1500) as live:
+    with running(sim_live_date=DAY, sim_live_speed=3000) as live:
         spec = StreamSpec.model_validate({"stream_id": "tape", "feeds": [FEED]})
         [topic] = live.want("tape", FEED)
+        until(lambda: (live.status("tape") or {})["state"] != "waiting", "the first instance holds the lease")
         [port] = free_ports(1)
         environment = live.service.environment | {"STOCULUS_LIVE_STREAM_PORT": str(port)}
         other = Service("services.live_stream", environment, port, live.service.log.with_suffix(".other")).start()

@@ -18,7 +18,7 @@ CONTRACTS = ["IWM   231201P00065500", "IWM   231201C00068000"]
 @pytest.fixture(scope="module")
 def live(running: Running) -> Iterator[Live]:
     """A half day that is played to its end."""
-    with running(sim_live_date=HALF_DAY, sim_live_speed=1500) as live:
+    with running(sim_live_date=HALF_DAY, sim_live_speed=3000) as live:
         live.want("other", {"asset": "stock", "ticker": "KO", "schema": "trade"})
         feeds: list[dict[str, Any]] = [
             {"asset": "stock", "ticker": "MCD", "schema": "trade"},

@@ -18,10 +18,10 @@ RECORDS = {"quote": "Quote", "trade": "Trade", "ohlcv1m": "Ohlcv"}
 
 @pytest.fixture(scope="module")
 def live(running: Running) -> Iterator[Live]:
-    """A day that is played to its noon already."""
-    with running(sim_live_date=DAY, sim_live_speed=1500) as live:
+    """Streams that begin in the middle of the morning."""
+    with running(sim_live_date=DAY, sim_live_speed=3000) as live:
         live.want("other", {"asset": "stock", "ticker": "KO", "schema": "trade"})
-        until(lambda: (live.played()["position"] or "") > "11", "the morning is over")
+        until(lambda: (live.played()["position"] or "").zfill(15) > "10", "it is ten o'clock")
         stocks = [{"asset": "stock", "ticker": "PEP", "schema": schema} for schema in RECORDS]
         options = [{"asset": "option", **CHAIN, "schema": schema} for schema in RECORDS]
         live.want("warm", *stocks, *options, warmup="1d")
