@@ -1,6 +1,7 @@
 """Option tasks on the synthetic market, seen by plain clients: every schema, value by value and in order."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -25,8 +26,24 @@ from tests.integration.services.vendor import Row
 from tests.integration.services.vendor_options import in_order, is_empty
 
 DAYS = [date(2024, 1, 3), date(2024, 1, 4)]
-EXPIRATIONS = ["2024-01-05", "2024-01-12"]
-STRIKES = range(470, 474)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Some contracts of a root."""
+
+    root: str
+    expirations: tuple[str, ...]
+    strikes: tuple[int, ...]
+
+    @property
+    def task(self) -> dict[str, Any]:
+        return {"root": self.root, "expirations": self.expirations, "strikes": self.strikes}
+
+
+XSP = Chain("XSP", ("2024-01-05", "2024-01-12"), (470, 471, 472, 473))
+KO = Chain("KO", ("2024-01-19", "2024-02-16"), (210, 215, 220, 225))
+"""Of a root with few contracts: whatever is named, reports are asked for of all."""
 
 Fill = Callable[..., tuple[Any, list[Record], list[Row]]]
 
@@ -73,29 +90,31 @@ def test_a_topic_has_the_vendors_rows_in_the_markets_order(
     fill: Fill, registry: Registry, simulator: Simulator, kind: str, interval: str | None
 ) -> None:
     schema = kind + (interval or "")
+    chain = KO if kind in ("eod", "greekseod") else XSP
     days = DAYS if kind in ("ohlcv", "quote", "trade") else DAYS[:1]
-    receipt, records, values = fill(
-        schema=schema, end=f"{days[-1]}", expirations=EXPIRATIONS, strikes={"min": STRIKES[0], "max": STRIKES[-1]}
-    )
+    receipt, records, values = fill(schema=schema, end=f"{days[-1]}", **chain.task)
 
     avro = schema_of(records, registry.url)
-    query = {"symbol": "XSP", **({"interval": interval} if interval else {})}
-    sent = of_contracts(simulator, avro, kind, days, **query)
+    sent = of_contracts(simulator, avro, kind, days, chain, **({"interval": interval} if interval else {}))
     kept = [row for row in sent if not (interval and kind in ("ohlcv", "quote") and is_left_out(row))]
     assert assert_same(values, kept) > 0
     assert receipt.empty_bars == len(sent) - len(kept)
-    assert receipt.task_id.startswith(f"option-xsp-{schema}-historical-")
+    assert receipt.task_id.startswith(f"option-{chain.root.lower()}-{schema}-historical-")
     assert receipt.record == f"io.stoculus.{RECORDS['option'][kind]}" == f"{avro['namespace']}.{avro['name']}"  # type: ignore[index]
     assert [record.key for record in records] == [row["symbol"].encode() for row in values]
     assert [record.time_ms for record in records] == [row["ts_event"].timestamp() * 1000 for row in values]
 
 
-def of_contracts(simulator: Simulator, avro: dict[str, Any], kind: str, days: list[date], **query: str) -> list[Row]:
+def of_contracts(
+    simulator: Simulator, avro: dict[str, Any], kind: str, days: list[date], chain: Chain, **query: str
+) -> list[Row]:
     """The rows of the expirations and strikes of the tests, asked for one by one."""
     answers = (
-        vendor_csv.rows(simulator, avro, kind, days, expiration=expiration, strike=f"{strike}.000", **query)
-        for expiration in EXPIRATIONS
-        for strike in STRIKES
+        vendor_csv.rows(
+            simulator, avro, kind, days, symbol=chain.root, expiration=expiration, strike=f"{strike}.000", **query
+        )
+        for expiration in chain.expirations
+        for strike in chain.strikes
     )
     return sorted((row for answer in answers for row in answer), key=in_order)
 
@@ -116,24 +135,23 @@ def test_all_expirations_at_once_come_in_the_same_order(
 def test_quotes_that_are_empty_are_kept_where_that_is_asked_for(
     fill: Fill, registry: Registry, simulator: Simulator
 ) -> None:
-    some = {"strikes": list(STRIKES), "expirations": EXPIRATIONS, "end": f"{DAYS[0]}"}
-    receipt, records, values = fill(schema="quote1m", keep_empty_bars=True, **some)
+    receipt, records, values = fill(schema="quote1m", keep_empty_bars=True, end=f"{DAYS[0]}", **XSP.task)
 
     avro = schema_of(records, registry.url)
-    assert_same(values, of_contracts(simulator, avro, "quote", DAYS[:1], symbol="XSP", interval="1m"))
+    assert_same(values, of_contracts(simulator, avro, "quote", DAYS[:1], XSP, interval="1m"))
     assert receipt.empty_bars == 0
     assert any(map(is_empty, values))
 
 
 def test_bars_that_are_empty_are_kept_where_that_is_asked_for(fill: Fill) -> None:
-    some = {"expirations": EXPIRATIONS[:1], "strikes": [470], "right": "put", "end": f"{DAYS[0]}"}
+    some = {"expirations": XSP.expirations[:1], "strikes": [470], "right": "put", "end": f"{DAYS[0]}"}
     receipt, records, _ = fill(keep_empty_bars=True, **some)
 
     assert (len(records), receipt.empty_bars) == (406, 0)
 
 
 def test_days_to_expiration_are_counted_from_each_day(fill: Fill) -> None:
-    _, _, values = fill(schema="eod", expirations={"dte": {"min": 1, "max": 2}})
+    _, _, values = fill(schema="ohlcv1h", expirations={"dte": {"min": 1, "max": 2}})
 
     assert {(row["ts_event"].date(), row["expiration"]) for row in values} == {
         (DAYS[0], date(2024, 1, 4)),
@@ -143,7 +161,7 @@ def test_days_to_expiration_are_counted_from_each_day(fill: Fill) -> None:
 
 
 def test_the_receipt_says_how_the_vendor_was_asked(fill: Fill) -> None:
-    receipt, _, _ = fill(schema="tradequote", expirations=EXPIRATIONS[:1], strikes=[470], end=f"{DAYS[0]}")
+    receipt, _, _ = fill(schema="tradequote", expirations=XSP.expirations[:1], strikes=[470], end=f"{DAYS[0]}")
 
     assert receipt.request is not None
     assert receipt.request.path == "option/history/trade_quote"
