@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -75,12 +76,10 @@ def test_two_members_share_the_topics(new_topic: Callable[[], Any], holed: Any, 
 def wait_for_members(bootstrap: str, group: str, count: int) -> None:
     client = admin.connect(bootstrap)
     for _ in range(600):
-        try:
+        with suppress(KafkaException):  # nobody has joined yet
             found = client.describe_consumer_groups([group])[group].result()
-        except KafkaException:
-            continue  # nobody has joined yet
-        if found.state == ConsumerGroupState.STABLE and len(found.members) == count:
-            return
+            if found.state == ConsumerGroupState.STABLE and len(found.members) == count:
+                return
         time.sleep(0.05)
     raise AssertionError(f"{group} never had {count} members")
 
