@@ -88,7 +88,7 @@ class LiveSettings(Connections):
         default=2000, ge=0, le=60_000, description="how long after its end a bar waits for trades that come late"
     )
     live_date: date | None = Field(
-        default=None, description="the tape's day before its first event, where a day is played; none: today"
+        default=None, description="the day that is played, where the terminal plays one; none: today's tape"
     )
     live_silence_s: float = Field(
         default=20, gt=0, description="seconds without data in market hours before a connection counts as dead"

@@ -10,6 +10,7 @@ NEAR_WALL_US: Final = 60_000_000
 _WINDOW_US: Final = 1_000_000
 _WINDOWS: Final = 5
 _SAMPLE_US: Final = 20_000
+_QUIET_US: Final = 30_000_000
 _DAY: Final = timedelta(days=1)
 
 
@@ -17,10 +18,13 @@ class TapeClock:
     """The largest event time of the connection, plus the time since, at the tape's own speed. Microseconds, UTC.
 
     Within a minute of the wall clock it is the wall clock. It only moves with what is received: a connection that
-    stands still is no market that stands still.
+    stands still is no market that stands still. Where no event comes for a while after the start, at night, it is the
+    wall clock, unless `is_played`: then nobody knows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_played: bool = False) -> None:
+        self._is_played = is_played
+        self._first_heard_us = 0
         self.first_us: int | None = None
         """The first event time of the connection."""
         self._event_us = 0
@@ -61,6 +65,9 @@ class TapeClock:
     def heard(self, received_us: int) -> None:
         """Everything received until then has been told to the clock."""
         self._heard_us = max(self._heard_us, received_us)
+        self._first_heard_us = self._first_heard_us or received_us
+        if self.first_us is None and not self._is_played and received_us >= self._first_heard_us + _QUIET_US:
+            self.first_us = self._event_us = self._received_us = received_us
         now_us = self.now_us
         if now_us is not None and (not self._said or received_us >= self._said[-1][0] + _SAMPLE_US):
             self._said.append((received_us, now_us))

@@ -138,7 +138,7 @@ class Instance:
         session = StreamSession(settings.theta_stream_url, buffer_frames=settings.live_buffer_messages)
         tools = Tools(
             outlet=outlet,
-            clock=TapeClock(),
+            clock=TapeClock(is_played=settings.live_date is not None),
             header_of=self._headers.of,
             wall_us=self._wall_us,
             grace_us=settings.live_grace_ms * 1000,

@@ -7,7 +7,6 @@ from collections import Counter
 from datetime import date
 
 from services.live_stream.bar_grid import midnight_us
-from tests.conftest import Broker
 from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import AFTER_THE_LAST_US, Live, as_streamed, whole
 from tests.integration.services.harness import until
@@ -43,9 +42,7 @@ def assert_that_nothing_is_lost(live: Live, ticker: str, history: History) -> No
         assert kinds["healed"] >= 1
 
 
-def test_a_day_with_broken_connections_a_killed_service_and_a_broker_that_is_away(
-    running: Running, history: History, broker: Broker
-) -> None:
+def test_a_day_with_broken_connections_and_a_killed_service(running: Running, history: History) -> None:
     with running(sim_live_date=DAY, sim_live_speed=SPEED) as live:
         live.want("tape", *feeds("AMD"))
         for drops in range(1, 4):
@@ -55,8 +52,4 @@ def test_a_day_with_broken_connections_a_killed_service_and_a_broker_that_is_awa
         live.service.kill9()
         live.service.start()
         live.want("tape", *feeds("AMD"))
-        wait_for_ticks(live, 2_400)
-        broker.kill9()
-        wait_for_ticks(live, 2_800)
-        broker.start()
         assert_that_nothing_is_lost(live, "AMD", history)

@@ -21,6 +21,24 @@ def test_before_the_first_event_the_clock_says_nothing() -> None:
     assert clock.first_us is None
 
 
+def test_at_night_it_becomes_the_wall_clock_though_no_event_comes() -> None:
+    clock = TapeClock()
+    for second in range(31):
+        clock.heard(WALL_US + second * SECOND_US)
+    assert clock.now_us == WALL_US + 30 * SECOND_US
+
+    clock.saw(PLAYED_US, WALL_US + 31 * SECOND_US)
+    assert clock.now_us == PLAYED_US
+
+
+def test_of_a_played_tape_nobody_knows_before_it_plays() -> None:
+    clock = TapeClock(is_played=True)
+    for second in range(100):
+        clock.heard(WALL_US + second * SECOND_US)
+
+    assert clock.now_us is None
+
+
 def test_within_a_minute_of_the_wall_clock_it_is_the_wall_clock() -> None:
     clock = TapeClock()
     clock.saw(WALL_US - 900_000, WALL_US)
