@@ -4,18 +4,16 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 import typer
 
+from stoculus import calendar
 from stoculus.cli.connections import reachable_kafka, settings
 from stoculus.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# As in stoculus.calendar, whose import costs half a second.
-_NEW_YORK: Final = ZoneInfo("America/New_York")
 _NUMBER_WIDTH: Final = 8
 
 
@@ -29,8 +27,6 @@ class Output(StrEnum):
 
 def market_time_us(text: str) -> int:
     """Microseconds since the epoch of an ISO date or time; without an offset it is New York time."""
-    from stoculus import calendar
-
     try:
         return calendar.market_time_us(text)
     except InvalidRequest as error:
@@ -139,5 +135,5 @@ def _texts(column: Any) -> list[str]:
 
     if pa.types.is_timestamp(column.type):
         # The vendor's times have milliseconds.
-        column = pc.local_timestamp(column.cast(pa.timestamp("us", str(_NEW_YORK)))).cast(pa.timestamp("ms"))
+        column = pc.local_timestamp(column.cast(pa.timestamp("us", str(calendar.NEW_YORK)))).cast(pa.timestamp("ms"))
     return [text or "" for text in column.cast(pa.string()).to_pylist()]
