@@ -315,7 +315,7 @@ def test_a_later_subscription_joins_the_day_where_it_is() -> None:
 
 def test_without_a_date_the_clock_s_day_goes_on_from_the_clock_s_time() -> None:
     with running_simulator(sim_clock="2024-01-03T12:00:00-05:00") as url, listening(url) as listener:
-        listener.request("QUOTE", {"root": "LOAD"})
+        listener.request("QUOTE", {"root": "AAPL"})
         first = listener.receive_until("QUOTE")["quote"]
 
         assert first["date"] == 20240103
