@@ -22,6 +22,7 @@ from stoculus.settings import LocalSettings
 
 DEADLINE_S: Final = 180
 SERVICE, COORDINATOR, BROKER, REGISTRY, VENDOR = "historical-stock", "coordinator", "broker", "registry", "simulator"
+LIVE = "live-stream"
 
 
 def until(holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -49,7 +50,7 @@ class World:
     """A stack in a folder of its own, and what one does to it. `up` brings back whatever died."""
 
     def __init__(self, var: Path, environment: dict[str, str]) -> None:
-        kafka, controller, registry, simulator, stream, service, option_service, coordinator = listening_ports(8)
+        kafka, controller, registry, simulator, stream, service, option_service, live, coordinator = listening_ports(9)
         self.settings = LocalSettings(
             var_dir=var,
             kafka_port=kafka,
@@ -59,6 +60,7 @@ class World:
             sim_ws_port=stream,
             historical_stock_port=service,
             historical_option_port=option_service,
+            live_stream_port=live,
             coordinator_port=coordinator,
         )
         clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
