@@ -72,6 +72,15 @@ def to_json(machine: Machine, comparisons: Sequence[Comparison], figures: Sequen
     return orjson.dumps(report, option=orjson.OPT_INDENT_2)
 
 
+def merged(earlier: bytes, later: bytes) -> bytes:
+    """The later report, and what the earlier one has besides."""
+    old, new = orjson.loads(earlier), orjson.loads(later)
+    for part in ("results", "reported"):
+        measured = {row["name"] for row in new[part]}
+        new[part] = [row for row in old[part] if row["name"] not in measured] + new[part]
+    return orjson.dumps(new, option=orjson.OPT_INDENT_2)
+
+
 def show(machine: Machine, comparisons: Sequence[Comparison], figures: Sequence[Figure]) -> None:
     """Print what was measured, on what."""
     rows = [_comparison_row(each) for each in comparisons] + [_figure_row(each) for each in figures]

@@ -1,0 +1,115 @@
+"""The live service at work: latency at a steady rate, a burst, the highest rate."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tests.bench.live.cpu import RATE
+from tests.bench.live.market import speed_for
+from tests.bench.live.session import Session, playing, until
+from tests.bench.stack import Bench
+
+BURST: Final = 20
+BURST_S: Final = 2
+STEPS: Final = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
+"""Rates that are tried, in multiples of RATE."""
+_NEAR_S: Final = 0.25
+"""Records of so long may be on their way where nothing lags."""
+_LAG_S: Final = 0.5
+_HEAL_S: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Seconds of warm-up, of what is measured, and of each of the STEPS."""
+
+    warm_s: float
+    measured_s: float
+    step_s: float
+
+
+FULL: Final = Plan(30, 60, 15)
+QUICK: Final = Plan(8, 12, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """A run at RATE: milliseconds from received to readable, microseconds of CPU time a quote or trade."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    dropped: int
+    cpu_us: float
+    rss_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """`burst_rate` is what the vendor sent then; `highest_rate` the last of the STEPS that lasted."""
+
+    burst_rate: float
+    burst_dropped: int
+    caught_up_s: float
+    highest_rate: float
+
+
+def run(
+    bench: Bench, plan: Plan, then: Callable[[Bench, Plan, Session], Stress] | None = None
+) -> tuple[Steady, Stress | None]:
+    """A day's begin at RATE, and what comes `then`. Raise RuntimeError where a tick is lost or there twice."""
+    with playing(bench, speed_for(RATE, plan.warm_s + plan.measured_s / 2)) as session:
+        time.sleep(plan.warm_s)
+        from_us, started_s, sent, cpu_s = _now_us(), time.monotonic(), session.sent, session.cpu_s()
+        time.sleep(plan.measured_s)
+        ticks, cpu_s, passed_s = session.sent - sent, session.cpu_s() - cpu_s, time.monotonic() - started_s
+        until_us, rss_mib, dropped = _now_us(), session.service.memory_info().rss / 2**20, session.dropped
+        stressed = then(bench, plan, session) if then else None
+        session.hush()
+        until(lambda: session.behind <= 0, "all can be read", _HEAL_S)
+        if session.behind:
+            raise RuntimeError(f"{-session.behind} records are there twice")
+        latency_ms = session.reader.stop().latency_ms(from_us, until_us)
+    p50_ms, p99_ms = np.percentile(latency_ms, (50, 99)).tolist()
+    return Steady(ticks / passed_s, p50_ms, p99_ms, dropped, cpu_s * 1e6 / ticks, rss_mib), stressed
+
+
+def stress(bench: Bench, plan: Plan, session: Session) -> Stress:
+    """The burst, then higher and higher rates until the service lags or drops."""
+    dropped, sent = session.dropped, session.sent
+    session.burst(BURST, BURST_S)
+    time.sleep(BURST_S)
+    burst_rate = (session.sent - sent) / BURST_S
+    caught_up_s = _caught_up(session)
+    dropped = session.dropped - dropped
+    highest_rate = float(RATE)
+    for factor in STEPS:
+        rate = _sustained(session, factor, plan.step_s)
+        bench.say(f"  {factor * RATE:,.0f}/s: {'no' if rate is None else f'{rate:,.0f}/s'}")
+        if rate is None:
+            break
+        highest_rate = rate
+    return Stress(burst_rate, dropped, caught_up_s, highest_rate)
+
+
+def _sustained(session: Session, factor: float, seconds: float) -> float | None:
+    """The rate at which records became readable, if that kept pace with the vendor; else None."""
+    dropped = session.dropped
+    session.burst(factor, seconds + 1)
+    time.sleep(1)
+    started_s, read = time.monotonic(), session.reader.records
+    time.sleep(seconds - 1)
+    rate, behind = (session.reader.records - read) / (time.monotonic() - started_s), session.behind
+    _caught_up(session)
+    return None if behind > rate * _LAG_S or session.dropped > dropped else rate
+
+
+def _caught_up(session: Session) -> float:
+    return until(lambda: session.behind < RATE * _NEAR_S, "caught up", _HEAL_S)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
