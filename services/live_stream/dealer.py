@@ -13,7 +13,7 @@ from services.live_stream.counts import Counts
 from services.live_stream.outlet import Outlet, outgoing
 from services.live_stream.routes import NOWHERE, Routes
 from services.live_stream.rows import Live, Rows
-from stoculus.records.catalog import RECORDS, Asset, RecordType, record_type
+from stoculus.records.catalog import RECORDS, Asset, Kind, RecordType, record_type
 from theta_client.client import TicksKind
 from theta_client.stream.buffer import Frames
 from theta_client.stream.parse import Parser
@@ -33,6 +33,7 @@ class Dealer:
         self._header_of = header_of
         self._counts = counts
         self._channels: dict[str, Channel] = {}
+        self._of_kind: dict[Kind, list[Channel]] = {}
         self._changed = False
         self.new_day()
 
@@ -46,6 +47,9 @@ class Dealer:
     def use(self, channels: dict[str, Channel]) -> None:
         """Deal to these channels from now on, by their instruments of now."""
         self._channels, self._changed = channels, True
+        self._of_kind = {}
+        for channel in channels.values():
+            self._of_kind.setdefault(channel.topic.schema.kind, []).append(channel)
 
     def deal(self, frames: Frames) -> None:
         """Frames in the order of their arrival."""
@@ -94,16 +98,17 @@ class Dealer:
             if own.any():
                 channel.take(live.where(own))
                 topic_of[own] = NOWHERE
-        if (topic_of != NOWHERE).any():
+        if topic_of.max() != NOWHERE:
             record = record_type(RECORDS[asset][kind])
             header = self._header_of(record)
             self._outlet.put(outgoing(live.records, record, header, topic_of, live.received_us, "live"))
 
     def _not_plain(self, kind: TicksKind, low_us: int, high_us: int) -> Iterable[Channel]:
+        # The usual ones are told at a glance: there may be thousands.
         return [
             channel
-            for channel in self._channels.values()
-            if channel.topic.schema.kind == kind and not channel.is_plain(low_us, high_us)
+            for channel in self._of_kind.get(kind, ())
+            if (channel.gap or channel.hours) and not channel.is_plain(low_us, high_us)
         ]
 
 

@@ -1,5 +1,6 @@
 """The way to the broker: an idempotent producer that never waits, and what is known of each topic's offsets."""
 
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -44,16 +45,16 @@ class TopicLog:
     _latest_us: int = 0
     _spans: deque[tuple[int, int]] = field(default_factory=deque)
 
-    def add(self, event_us: int) -> None:
-        """Count a record."""
+    def add(self, event_us: int, records: int = 1) -> None:
+        """Count records; `event_us` is the latest of their times."""
         if self._first < 0:
             self._first, self._latest_us = self.end, event_us
         elif event_us > self._latest_us:
             self._latest_us = event_us
         if self.last_event_us is None or event_us > self.last_event_us:
             self.last_event_us = event_us
-        self.end += 1
-        self.records += 1
+        self.end += records
+        self.records += records
 
     def end_span(self) -> int:
         """Begin a new span of offsets; return where it begins."""
@@ -99,7 +100,9 @@ class Outlet:
     """Takes rows in order. What the producer's queue has no room for waits here, and everything behind it."""
 
     def __init__(self, bootstrap: str) -> None:
-        self.logs: list[TopicLog] = []
+        self._logs: list[TopicLog] = []
+        self._uncounted: deque[tuple[NDArray[np.int32], pa.TimestampArray]] = deque()
+        self._counting = threading.Lock()
         self._topics: list[str] = []
         self._waiting: deque[Outgoing] = deque()
         self._events: deque[tuple[str, str, bytes]] = deque()
@@ -109,9 +112,17 @@ class Outlet:
         """Make a topic known, whose next record gets the offset `end` unless it is known; return its number."""
         if topic in self._topics:
             return self._topics.index(topic)
-        self.logs.append(TopicLog(topic, end, acked=end))
+        self._logs.append(TopicLog(topic, end, acked=end))
         self._topics.append(topic)
-        return len(self.logs) - 1
+        return len(self._logs) - 1
+
+    @property
+    def logs(self) -> list[TopicLog]:
+        """What was handed over of each topic, by its number. The rows are counted when it is asked for."""
+        with self._counting:
+            if self._uncounted:
+                self._count()
+        return self._logs
 
     def log_of(self, topic: str) -> TopicLog:
         """What was handed over of a topic that is known."""
@@ -178,7 +189,7 @@ class Outlet:
             )
         except KafkaException as error:
             raise broker_error(error, "writing live records") from error
-        self._count(rows, taken)
+        self._uncounted.append((rows.topic_of[:taken], rows.ts_event[:taken]))
         if taken == len(rows.bodies):
             return True
         rest = rows.rest(taken)
@@ -186,11 +197,18 @@ class Outlet:
             setattr(rows, name, getattr(rest, name))
         return False
 
-    def _count(self, rows: Outgoing, taken: int) -> None:
-        logs, times = self.logs, rows.ts_event.view(pa.int64()).to_numpy()[:taken].tolist()
-        for number, us in zip(rows.topic_of[:taken].tolist(), times, strict=True):
-            if number >= 0:
-                logs[number].add(us)
+    def _count(self) -> None:
+        # Together: a batch has some tens of rows, and others look some times a second.
+        parts = [self._uncounted.popleft() for _ in range(len(self._uncounted))]
+        numbers = np.concatenate([topic_of for topic_of, _ in parts])
+        times = pa.concat_arrays([ts_event for _, ts_event in parts]).view(pa.int64()).to_numpy()
+        kept = numbers >= 0
+        numbers, times = numbers[kept], times[kept]
+        counts = np.bincount(numbers, minlength=len(self._logs))
+        latest = np.full(len(self._logs), times.min(initial=0))
+        np.maximum.at(latest, numbers, times)
+        for number in np.flatnonzero(counts).tolist():
+            self._logs[number].add(int(latest[number]), int(counts[number]))
 
 
 def outgoing(

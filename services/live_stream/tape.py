@@ -37,6 +37,8 @@ from theta_client.stream.subscription import Subscription
 
 log = logging.getLogger(__name__)
 MOST_FRAMES: Final = 4_096
+TURN_S: Final = 0.003
+"""So long after a turn with messages the next one begins: those that come meanwhile share its fixed costs."""
 _WAIT_S: Final = 0.02
 _TICK_S: Final = 0.05
 _RETRY_S: Final = 2.0
@@ -87,7 +89,7 @@ class Tape:
         self._wishing: Future[Wish] | None = None
         self._wish_again_s = 0.0
         self._aborted = threading.Event()
-        self._tick_s = self._mark_s = 0.0
+        self._turn_s = self._tick_s = self._mark_s = 0.0
         self._wanted: list[Want] = []
         self._expected_s: float | None = None
 
@@ -128,6 +130,8 @@ class Tape:
 
     def turn(self) -> None:
         """Deal what has come, wait a moment where nothing has; every now and then look after all else."""
+        time.sleep(max(self._turn_s - time.monotonic(), 0))
+        self._turn_s = time.monotonic() + TURN_S
         heard_us, frames = self._session.heard_us, 0
         for item in self._session.take(MOST_FRAMES, _WAIT_S) if self._outlet.is_free else ():
             if isinstance(item, Frames):
