@@ -58,8 +58,7 @@ class Channel(ABC):
     def open(self, reason: str) -> None:
         """The vendor is being asked to stream it from now on."""
         self.is_open = True
-        if self.gap is None:
-            self._lack(reason)
+        self.lost(reason)
 
     def lost(self, reason: str) -> None:
         """The stream may have lost rows."""
@@ -67,7 +66,8 @@ class Channel(ABC):
             self._lack(reason)
         else:
             self.gap.unconfirmed()
-            self._unseal(self.gap)
+            if self.gap.stage is not Stage.WRITING:  # else late rows are compared with what is being written
+                self._unseal(self.gap)
 
     def shut(self) -> None:
         """Its session is over. What it lacks is still healed."""

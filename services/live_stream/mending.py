@@ -143,7 +143,7 @@ class MendingChannel(Channel):
             self.offset = self.log.end  # nothing but slices is written
         if gap.slice_end_us != gap.until_us:
             gap.stage = Stage.CONFIRMING if gap.until_us is None else Stage.SETTLING
-            gap.sealed_end = None
+            gap.sealed_us = gap.sealed_end = None
             self._unseal(gap)
         elif gap.origin == "warmup" and not gap.holds:
             # The rest is short. Live rows wait for it, so that they come behind it.

@@ -1,0 +1,249 @@
+"""A vendor that streams and has history, a topic, and a channel between them, without a thread or a broker."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import date
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from services.live_stream.bar_channel import BarChannel
+from services.live_stream.bar_grid import Hours
+from services.live_stream.bars import BarBuilder
+from services.live_stream.channel import Channel
+from services.live_stream.clock import TapeClock
+from services.live_stream.healing import records_of
+from services.live_stream.outlet import Outgoing, TopicLog
+from services.live_stream.rows import Live
+from services.live_stream.tick_channel import TickChannel
+from services.live_stream.tools import Tools
+from services.live_stream.topic import LiveTopic
+from services.live_stream.wanted import hours_of
+from stoculus.errors import BrokerUnavailable
+from stoculus.instruments import OptionContract, Stock
+from stoculus.records.catalog import record_type
+from stoculus.streams import StockFeed, StreamEvent, Watermark
+from tests.unit.services.live_stream.making import Trade, micros, stock_trades
+
+GRACE_US = 1_000_000
+STEP_US = 400_000
+HEADER = b"\0\0\0\0\7"
+Row = tuple[str, int, bytes]
+
+
+class Later(Executor):
+    """Work waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: work(*args, **named)))
+        return future
+
+    def go(self) -> None:
+        while self.waiting:
+            future, work = self.waiting.pop(0)
+            try:
+                future.set_result(work())
+            except Exception as error:
+                future.set_exception(error)
+
+
+@dataclass
+class Broker:
+    """One topic, as the channel's outlet and as a reader sees it."""
+
+    log: TopicLog
+    rows: list[tuple[Row, str]] = field(default_factory=list)
+    is_free: bool = True
+
+    @property
+    def logs(self) -> list[TopicLog]:
+        return [self.log]
+
+    def put(self, rows: Outgoing) -> None:
+        times: list[int] = rows.ts_event.cast(pa.int64()).to_pylist()
+        for key, us, body in zip(rows.keys.to_pylist(), times, rows.bodies.to_pylist(), strict=True):
+            self.rows.append(((key, us, body), rows.origin.decode()))
+        if times:
+            self.log.add(max(times), len(times))
+
+    def reader(self, _bootstrap: str, _topic: str) -> Any:
+        def read(start: int) -> Iterator[list[Any]]:
+            yield [
+                SimpleNamespace(value=lambda body=body: HEADER + body, offset=lambda at=at: at)
+                for at, ((_, _, body), _) in enumerate(self.rows)
+                if at >= start
+            ]
+
+        return nullcontext(SimpleNamespace(first=0, end=len(self.rows), read=read))
+
+
+@dataclass
+class Street:
+    """Step by step: `trades` have been told by the vendor, who streams them while `is_subscribed`."""
+
+    schema: str = "trade"
+    day: date = date(2024, 1, 3)
+    hours: Hours | None = None
+    warmup_days: int | None = None
+    now_us: int = 0
+    trades: list[Trade] = field(default_factory=list)
+    events: list[StreamEvent] = field(default_factory=list)
+    is_subscribed: bool = True
+    history_until_us: int | None = None
+    is_away: bool = False
+    asked: list[tuple[int, int]] = field(default_factory=list)
+    mark: Watermark | None = None
+
+    def __post_init__(self) -> None:
+        self.now_us = self.now_us or micros(self.day, 10, 0)
+        self.clock, self.threads = TapeClock(), Later()
+        feed = StockFeed.model_validate({"asset": "stock", "ticker": "AAPL", "schema": self.schema})
+        self.topic = LiveTopic.of(feed)
+        self.broker = Broker(TopicLog(self.topic.topic, 0))
+        self.tools = Tools(
+            outlet=cast(Any, self.broker),
+            clock=self.clock,
+            header_of=lambda _: HEADER,
+            wall_us=lambda: self.now_us,
+            grace_us=GRACE_US,
+            history=self,
+            bootstrap="",
+            threads=self.threads,
+            tell=self.events.append,
+        )
+        self.channel = self.new_channel()
+        self.channel.open("it begins")
+
+    def new_channel(self) -> Channel:
+        """As the tape makes one, and restores it."""
+        channel: Channel
+        if self.schema.startswith("ohlcv"):
+            channel = BarChannel(self.topic, 0, None, hours_of(self.topic, "extended"), self.tools)
+        else:
+            channel = TickChannel(self.topic, 0, None, self.tools)
+        channel.warmup_days = self.warmup_days
+        if self.mark is not None:
+            channel.restore(self.mark)
+        channel.use(frozenset([Stock("AAPL")]))
+        channel.hours = self.hours
+        return channel
+
+    def records(
+        self,
+        topic: LiveTopic,
+        instruments: Collection[Stock | OptionContract],
+        from_us: int,
+        until_us: int,
+        aborted: Any,
+    ) -> Iterable[pa.RecordBatch]:
+        """The vendor's history."""
+        self.asked.append((from_us, until_us))
+        if self.is_away:
+            raise BrokerUnavailable("The vendor is away.", remedy="Wait.")
+        last_us = self.now_us if self.history_until_us is None else self.history_until_us
+        rows = [one for one in self.trades if from_us <= one.us < until_us and one.us <= last_us]
+        return [stock_trades(rows)] if rows else []
+
+    def step(self, times: int = 1, *, trades: int = 3, work: bool = True) -> None:
+        """Some time of the tape with some trades; the service looks after its channel."""
+        for _ in range(times):
+            before_us, self.now_us = self.now_us, self.now_us + STEP_US
+            new = [
+                Trade("AAPL", before_us + STEP_US * n // trades // 1000 * 1000, 0, 1 + len(self.trades) % 5, 100 + n)
+                for n in range(trades)
+            ]
+            self.trades += new
+            if self.is_subscribed:
+                if new:
+                    self.clock.saw(new[-1].us, self.now_us)
+                    self.channel.take(live_rows(new))
+                self.clock.heard(self.now_us)
+            self.turn()
+            if work:
+                self.threads.go()
+
+    def turn(self) -> None:
+        self.channel.turn(is_confirmed=self.is_subscribed)
+        self.broker.log.acked = self.broker.log.end
+
+    def write_mark(self) -> None:
+        """Everything is acknowledged, so the watermark is written."""
+        mark = self.channel.watermark()
+        self.broker.log.end_span()
+        if mark is not None:
+            self.mark, self.channel.offset = mark, mark.offset
+
+    def lose(self) -> None:
+        self.is_subscribed = False
+        self.channel.lost("the connection ended")
+
+    def connect(self) -> None:
+        if not self.is_subscribed:
+            self.clock.connected()
+            self.is_subscribed = True
+
+    def drop(self) -> None:
+        """Trades come that the buffer has no room for."""
+        was, self.is_subscribed = self.is_subscribed, False
+        self.step(work=False)
+        self.is_subscribed = was
+        self.channel.lost("messages were dropped")
+
+    def kill(self) -> None:
+        """The service dies and comes back."""
+        self.channel.abort()
+        self.clock.__init__()  # type: ignore[misc]
+        self.channel = self.new_channel()
+        self.channel.open("the service was away")
+
+    def settle(self) -> None:
+        """Until nothing is to be healed any more."""
+        self.connect()
+        for _ in range(400):
+            self.step(trades=1)
+            if self.channel.gap is None and self.channel.complete_us is not None:
+                self.step(10, trades=1)
+                return
+        raise AssertionError(self.channel.gap)
+
+    def on_topic(self, from_us: int, until_us: int) -> Counter[Row]:
+        return Counter(row for row, _ in self.broker.rows if from_us <= row[1] < until_us)
+
+    def expected(self, from_us: int, until_us: int) -> Counter[Row]:
+        """What an outsider would have on the topic: ticks, or bars made of all trades at once."""
+        if self.schema == "trade":
+            rows = [one for one in self.trades if from_us <= one.us < until_us]
+            return rows_of([stock_trades(rows)], "StockTrade") if rows else Counter()
+        builder = BarBuilder(self.topic.schema, hours_of(self.topic, "extended"), grace_us=0, since_us=from_us)
+        builder.resume(stock_trades([one for one in self.trades if one.us < until_us]))
+        return rows_of([builder.advance(until_us)], "StockOhlcv")
+
+    def assert_whole(self) -> None:
+        """What the watermark claims is so."""
+        channel = self.channel
+        assert channel.complete_from_us is not None
+        assert channel.complete_us is not None
+        span = channel.complete_from_us, channel.complete_us
+        expected, found = self.expected(*span), self.on_topic(*span)
+        missing, extra = expected - found, found - expected
+        assert (sum(missing.values()), sum(extra.values())) == (0, 0), (missing, extra)
+
+
+def live_rows(trades: list[Trade]) -> Live:
+    batch = stock_trades(trades)
+    return Live(batch, np.zeros(len(trades), np.int32), np.full(len(trades), trades[-1].us, np.int64))
+
+
+def rows_of(batches: list[pa.RecordBatch], record: str) -> Counter[Row]:
+    found = records_of(batches, record_type(record))
+    times: list[int] = found.ts_event.cast(pa.int64()).to_pylist()
+    return Counter(zip(found.keys.to_pylist(), times, found.bodies.to_pylist(), strict=True))  # type: ignore[union-attr]

@@ -1,0 +1,118 @@
+"""Gaps of a channel, whatever happens while one is open: what the watermark claims is on the topic, once."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.live_stream import healing, tick_channel
+from services.live_stream.gap import Stage
+from tests.unit.services.live_stream.street import Street
+
+SCHEMAS = ["trade", "ohlcv1s"]
+OPS = ("step", "step", "step", "lose", "connect", "drop", "work", "mark", "kill", "shut", "open", "away", "there")
+
+
+@pytest.fixture
+def street_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Street]:
+    monkeypatch.setattr(tick_channel, "ROWS_A_TURN", 4)
+
+    def make(schema: str = "trade", **facts: object) -> Street:
+        street = Street(schema, **facts)  # type: ignore[arg-type]
+        monkeypatch.setattr(healing, "PartitionReader", street.broker.reader)
+        return street
+
+    return make
+
+
+def until_stage(street: Street, stage: Stage) -> None:
+    for _ in range(100):
+        if street.channel.gap is not None and street.channel.gap.stage is stage:
+            return
+        street.connect()
+        if stage is Stage.WRITING:
+            street.threads.go()
+        street.step(work=False)
+    raise AssertionError(stage)
+
+
+def begin(street: Street) -> None:
+    street.settle()
+    street.write_mark()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("warmup", [None, 0, 1])
+@pytest.mark.parametrize("stage", list(Stage))
+def test_a_second_loss_in_any_stage(
+    street_of: Callable[..., Street], schema: str, warmup: int | None, stage: Stage
+) -> None:
+    street = street_of(schema, warmup_days=warmup)
+    if warmup is None:
+        begin(street)
+        street.lose()
+        street.step(20)
+    else:
+        street.lose()
+        street.step(20)
+        street.clock.saw(street.now_us, street.now_us)
+    until_stage(street, stage)
+    street.lose()
+    street.step(3)
+    street.settle()
+
+    street.assert_whole()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_session_that_opens_again_while_a_gap_is_healed_makes_the_gap_longer(
+    street_of: Callable[..., Street], schema: str
+) -> None:
+    street = street_of(schema)
+    begin(street)
+    street.lose()
+    until_stage(street, Stage.FETCHING)
+    street.channel.shut()
+    street.is_subscribed = False
+    street.step(5, work=False)
+    street.channel.open("it is time")
+    street.settle()
+
+    street.assert_whole()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(SCHEMAS),
+    st.sampled_from([None, None, 0]),
+    st.lists(st.tuples(st.sampled_from(OPS), st.integers(1, 6)), max_size=30),
+)
+def test_whatever_happens_what_the_watermark_claims_is_there_once(
+    street_of: Callable[..., Street], schema: str, warmup: int | None, steps: list[tuple[str, int]]
+) -> None:
+    street = street_of(schema, warmup_days=warmup)
+    for op, times in steps:
+        match op:
+            case "step":
+                street.step(times, work=False)
+            case "work":
+                street.threads.go()
+                street.turn()
+            case "mark":
+                street.write_mark()
+            case "shut" if street.channel.is_open:
+                street.channel.shut()
+                street.is_subscribed = False
+            case "open" if not street.channel.is_open:
+                street.channel.open("it is time")
+            case "away" | "there":
+                street.is_away = op == "away"
+            case "lose" | "connect" | "drop" | "kill":
+                getattr(street, op)()
+    street.is_away = False
+    if not street.channel.is_open:
+        street.channel.open("it is time")
+    street.settle()
+
+    street.assert_whole()
