@@ -89,6 +89,9 @@ class BarChannel(MendingChannel):
     def _find(self, ask: Ask, aborted: threading.Event) -> Found:
         return find_trades(ask, self._tools.history, self._tools.bootstrap, aborted)
 
+    def _skipped(self) -> None:
+        self._builder = None
+
     def _found(self, gap: Gap, found: Found) -> None:
         self._trades, self._there = list(found.trades), found.bars
         if self._builder is None:

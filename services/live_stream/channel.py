@@ -83,7 +83,7 @@ class Channel(ABC):
             self._tell("gap", from_us=self.gap.from_us, until_us=self.gap.until_us, reason="its stream was stopped")
         self.abort()
         if self.is_open:
-            self.shut()
+            Channel.shut(self)  # a bar that is not over is never sent
 
     def abort(self) -> None:
         """Leave what is being fetched."""

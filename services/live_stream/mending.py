@@ -114,7 +114,9 @@ class MendingChannel(Channel):
                 break
         if hopeless_until_us is not None:
             self._tell("gap", from_us=begun_us, until_us=hopeless_until_us, reason=f"{gap.reason}; {_ANOTHER_TAPE}")
-        self.complete_us = gap.from_us
+        if gap.from_us > begun_us:
+            self.complete_us = gap.from_us
+            self._skipped()
 
     def _receive(self, gap: Gap) -> None:
         if gap.work is None or not gap.work.done():
@@ -184,6 +186,9 @@ class MendingChannel(Channel):
     @abstractmethod
     def _release(self, gap: Gap) -> None:
         """The gap is closed: let the rows go that waited."""
+
+    def _skipped(self) -> None:
+        """Some of the gap is left out: nothing of before it goes on."""
 
     @property
     def _is_first(self) -> bool:

@@ -69,8 +69,10 @@ class Broker:
         return [self.log]
 
     def put(self, rows: Outgoing) -> None:
-        times: list[int] = rows.ts_event.cast(pa.int64()).to_pylist()
-        for key, us, body in zip(rows.keys.to_pylist(), times, rows.bodies.to_pylist(), strict=True):
+        times: Any = rows.ts_event.cast(pa.int64()).to_pylist()
+        keys: Any = rows.keys.to_pylist()
+        bodies: Any = rows.bodies.to_pylist()
+        for key, us, body in zip(keys, times, bodies, strict=True):
             self.rows.append(((key, us, body), rows.origin.decode()))
         if times:
             self.log.add(max(times), len(times))
@@ -245,5 +247,7 @@ def live_rows(trades: list[Trade]) -> Live:
 
 def rows_of(batches: list[pa.RecordBatch], record: str) -> Counter[Row]:
     found = records_of(batches, record_type(record))
-    times: list[int] = found.ts_event.cast(pa.int64()).to_pylist()
-    return Counter(zip(found.keys.to_pylist(), times, found.bodies.to_pylist(), strict=True))  # type: ignore[union-attr]
+    times: Any = found.ts_event.cast(pa.int64()).to_pylist()
+    keys: Any = cast(Any, found.keys).to_pylist()
+    bodies: Any = found.bodies.to_pylist()
+    return Counter(zip(keys, times, bodies, strict=True))

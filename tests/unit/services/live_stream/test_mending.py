@@ -1,12 +1,14 @@
 """Gaps of a channel, whatever happens while one is open: what the watermark claims is on the topic, once."""
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.live_stream import healing, tick_channel
+from services.live_stream.bar_grid import midnight_us
 from services.live_stream.gap import Stage
 from tests.unit.services.live_stream.street import Street
 
@@ -80,6 +82,42 @@ def test_a_session_that_opens_again_while_a_gap_is_healed_makes_the_gap_longer(
     street.settle()
 
     street.assert_whole()
+
+
+def test_a_bar_that_is_not_over_is_not_sent_when_its_stream_stops(street_of: Callable[..., Street]) -> None:
+    street = street_of("ohlcv1m")
+    street.settle()
+    street.channel.end()
+
+    street.assert_whole()
+    assert street.broker.rows == []
+
+
+def test_the_watermark_of_bars_never_stands_in_the_middle_of_a_bar(street_of: Callable[..., Street]) -> None:
+    street = street_of("ohlcv1m", warmup_days=0)
+    while street.channel.gap is not None or street.channel.complete_us is None:
+        street.step()
+        street.write_mark()
+        assert street.mark is None or street.mark.complete_until_us % 60_000_000 == 0
+
+
+def test_a_bar_of_which_some_cannot_be_healed_is_not_sent(street_of: Callable[..., Street]) -> None:
+    street = street_of("ohlcv1m")
+    begin(street)
+    street.lose()
+    street.step(20)
+    until_stage(street, Stage.WRITING)
+    street.lose()
+    street.step(2)
+    street.now_us += 24 * 3_600_000_000
+    street.connect()
+    street.step(20)
+    street.settle()
+    street.step(150)
+
+    today_us = midnight_us(date(2024, 1, 4))
+    assert street.on_topic(today_us, street.now_us)
+    assert not street.on_topic(0, today_us)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
