@@ -28,6 +28,7 @@ class TapeClock:
         self.first_us: int | None = None
         """The first event time of the connection."""
         self._event_us = 0
+        self._first_received_us = 0
         self._received_us = 0
         self._heard_us = 0
         self._is_new = True
@@ -48,14 +49,17 @@ class TapeClock:
             return
         if self._is_new:
             self._is_new = False
-            self.first_us = event_us if first_us is None else first_us
+            self.first_us = event_us
             self._event_us = event_us
             self._received_us = received_us
             self._window = event_us, received_us
             self._speeds.clear()
             self._said.clear()
+            self._first_received_us = received_us
         elif event_us > self._event_us:
             self._event_us, self._received_us = event_us, received_us
+        if received_us == self._first_received_us and first_us is not None:
+            self.first_us = min(self.first_us or first_us, first_us)
         self._heard_us = max(self._heard_us, received_us)
         passed_us = received_us - self._window[1]
         if passed_us >= _WINDOW_US:

@@ -82,8 +82,7 @@ class Dealer:
             together = _joined(parts)
             for channel, mask in self._routes.bars:
                 if channel.topic.asset == asset:
-                    # Instruments that came after the last drawing are of no topic of bars.
-                    of_channel = mask[np.minimum(together.numbers, len(mask) - 1)] if len(mask) else mask
+                    of_channel = mask[together.numbers]
                     if of_channel.any():
                         channel.take(together.where(of_channel))
         self._trades = {}
@@ -91,7 +90,7 @@ class Dealer:
     def _deal(self, live: Live, asset: Asset, kind: TicksKind, frames: Frames) -> None:
         times = live.records["ts_event"].view(pa.int64()).to_numpy()
         low_us, high_us = int(times.min()), int(times.max())
-        self._clock.saw(high_us, frames.received_us[-1])
+        self._clock.saw(high_us, frames.received_us[-1], low_us)
         topic_of = self._routes.ticks[kind][live.numbers]
         for channel in self._not_plain(kind, low_us, high_us):
             own = topic_of == channel.number

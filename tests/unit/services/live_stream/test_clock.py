@@ -87,6 +87,15 @@ def test_the_first_event_of_a_new_connection_sets_the_clock_even_back() -> None:
     assert clock.first_us == PLAYED_US - 3_600 * SECOND_US
 
 
+def test_the_first_event_is_the_earliest_of_those_that_came_together() -> None:
+    clock = TapeClock()
+    clock.saw(PLAYED_US + 9, WALL_US, PLAYED_US + 2)
+    clock.saw(PLAYED_US + 5, WALL_US, PLAYED_US)
+    clock.saw(PLAYED_US + 10, WALL_US + 1, PLAYED_US - 1)
+
+    assert clock.first_us == PLAYED_US
+
+
 def test_an_event_of_the_future_is_not_believed() -> None:
     clock = TapeClock()
     clock.saw(WALL_US, WALL_US)
