@@ -63,7 +63,7 @@ class BarChannel(MendingChannel):
 
     def _take(self, rows: Live, times: NDArray[np.int64]) -> None:  # noqa: ARG002 - the builder looks itself
         if self.gap is not None or self._builder is None:
-            if self.gap is not None and self.gap.holds:
+            if self.gap is not None and self.gap.keeps:
                 self._keep(rows)
             return
         self._add(rows.records)
@@ -117,6 +117,8 @@ class BarChannel(MendingChannel):
 
     def _unseal(self, gap: Gap) -> None:
         """Trades wait for the whole gap."""
+        if not gap.holds and gap.stage is Stage.CONFIRMING:
+            self._drop_kept()
 
     def _release(self, gap: Gap) -> None:
         self._is_beginning, self._there = False, frozenset()

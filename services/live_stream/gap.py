@@ -9,8 +9,9 @@ from typing import Final
 from services.live_stream.healing import Found
 from stoculus.streams import Origin
 
-MOST_TRIES: Final = 6
+MOST_LAGS: Final = 6
 """How often history may lack what the stream has told before that counts as its last word."""
+_MOST_DOUBLINGS: Final = 6
 _FIRST_WAIT_US: Final = 2_000_000
 _LONGEST_WAIT_US: Final = 60_000_000
 
@@ -29,7 +30,7 @@ class Stage(Enum):
 class Gap:
     """Times are market time, microseconds UTC, but for `heard_us` and `not_before_us`, which are the wall clock's.
 
-    `holds`: live rows wait until the gap is closed, or, before its last part, come from history instead.
+    `holds`: live rows wait until the gap is closed. Those of a warm-up before its last part come from history instead.
     """
 
     from_us: int
@@ -45,6 +46,8 @@ class Gap:
     """Live rows before it wait: it is being found out whether history has them."""
     not_before_us: int = 0
     tries: int = 0
+    lags: int = 0
+    """How often history lacked what the stream had told."""
     records: int = 0
     first_offset: int | None = None
     begun_us: int | None = None
@@ -55,9 +58,16 @@ class Gap:
     aborted: threading.Event = field(default_factory=threading.Event, repr=False)
     """Set: the work is void."""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether live rows are kept: to be written after the gap, or to tell by them whether history lags."""
+        is_measure = self.origin == "warmup" and self.stage is Stage.SETTLING and self.until_us is None
+        return self.holds or is_measure
+
     def confirmed(self, now_us: int, heard_us: int) -> None:
         """All subscriptions are confirmed: from `now_us` on the stream has told everything."""
         self.stage, self.confirmed_us, self.heard_us, self.until_us = Stage.SETTLING, now_us, heard_us, None
+        self.lags = 0
 
     def unconfirmed(self) -> None:
         """The stream was lost again: its end moves on. What is being written is written."""
@@ -75,4 +85,4 @@ class Gap:
         """Ask history again later."""
         self.stage, self.sealed_us, self.sealed_end, self.work = Stage.SETTLING, None, None, None
         self.not_before_us = wall_us + min(_LONGEST_WAIT_US, _FIRST_WAIT_US << self.tries)
-        self.tries = min(self.tries + 1, MOST_TRIES)
+        self.tries = min(self.tries + 1, _MOST_DOUBLINGS)

@@ -36,7 +36,7 @@ class Ask:
     """A slice of a gap: from_us <= event time < until_us. The topic's records of it stand at `offset` or behind.
 
     `confirmed_us`: the stream has told everything since then; history that lacks any of it is not up to date.
-    `trades_from_us`: for bars, since when trades are needed. `kept`: live trades that wait for the bars before them.
+    `trades_from_us`: for bars, since when trades are needed. `kept`: live rows that wait for what comes before them.
     """
 
     topic: LiveTopic
@@ -69,7 +69,8 @@ def find_ticks(ask: Ask, history: TickHistory, bootstrap: str, aborted: threadin
     held = records_of(_held(bootstrap, ask, record), record)
     rows = missing(wanted, held)
     streamed = _rows(held, np.flatnonzero(_times(held) >= ask.confirmed_us))
-    return Found(_rows(wanted, rows), (), frozenset(), len(missing(streamed, wanted)))
+    ahead = len(missing(streamed, wanted)) or _ahead(ask, wanted)
+    return Found(_rows(wanted, rows), (), frozenset(), ahead)
 
 
 def find_trades(ask: Ask, history: TickHistory, bootstrap: str, aborted: threading.Event) -> Found:
@@ -80,12 +81,16 @@ def find_trades(ask: Ask, history: TickHistory, bootstrap: str, aborted: threadi
     for batch in _held(bootstrap, ask, ask.topic.schema.record):
         columns: list[Any] = [batch["ts_event"].cast(pa.int64()), batch["symbol"]]
         bars |= set(zip(*(column.to_pylist() for column in columns), strict=True))
-    record = ask.topic.tick_record
-    kept = records_of(ask.kept, record)
+    ahead = _ahead(ask, records_of(trades, ask.topic.tick_record)) if ask.kept else 0
+    return Found(None, trades, frozenset(bars), ahead)
+
+
+def _ahead(ask: Ask, wanted: Records) -> int:
+    """How many of the live rows that wait history lacks."""
+    kept = records_of(ask.kept, ask.topic.tick_record)
     times = _times(kept)
     streamed = _rows(kept, np.flatnonzero((times >= ask.confirmed_us) & (times < ask.until_us)))
-    ahead = len(missing(streamed, records_of(trades, record))) if len(streamed) else 0
-    return Found(None, trades, frozenset(bars), ahead)
+    return len(missing(streamed, wanted)) if len(streamed) else 0
 
 
 def records_of(batches: Iterable[pa.RecordBatch], record: RecordType) -> Records:

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.live_stream.bar_grid import day_at, midnight_us, session_us
 from services.live_stream.channel import Channel
-from services.live_stream.gap import MOST_TRIES, Gap, Stage
+from services.live_stream.gap import MOST_LAGS, Gap, Stage
 from services.live_stream.healing import Ask, Found
 from stoculus.calendar import is_trading_day, trading_days
 from stoculus.errors import StoculusError
@@ -126,7 +126,8 @@ class MendingChannel(Channel):
         except (StoculusError, CancelledError) as error:
             self._postpone(gap, str(error))
             return
-        if found.ahead and gap.tries < MOST_TRIES:
+        if found.ahead and gap.lags < MOST_LAGS:
+            gap.lags += 1
             self._postpone(gap, f"history lacks {found.ahead} records that the stream has told")
             return
         self.reason = None
@@ -150,6 +151,7 @@ class MendingChannel(Channel):
         elif gap.origin == "warmup" and not gap.holds:
             # The rest is short. Live rows wait for it, so that they come behind it.
             gap.holds, gap.stage, gap.sealed_us, gap.sealed_end = True, Stage.CONFIRMING, None, None
+            self._drop_kept()
         else:
             self._close(gap)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.live_stream.gap import Gap
+from services.live_stream.gap import Gap, Stage
 from services.live_stream.heal import Records, missing
 from services.live_stream.healing import Ask, Found, find_ticks, records_of
 from services.live_stream.mending import MendingChannel
@@ -27,7 +27,7 @@ class TickChannel(MendingChannel):
         gap = self.gap
         if gap is None:
             self._put(rows)
-        elif gap.holds:
+        elif gap.keeps:
             self._keep(rows)
         elif gap.origin == "warmup":
             return  # history will have them
@@ -65,8 +65,10 @@ class TickChannel(MendingChannel):
         return False
 
     def _unseal(self, gap: Gap) -> None:
-        if not gap.holds:
+        if gap.origin == "heal":
             self._put_late()
+        elif not gap.holds and gap.stage is Stage.CONFIRMING:
+            self._drop_kept()
 
     def _release(self, gap: Gap) -> None:
         if not gap.holds:
@@ -75,6 +77,7 @@ class TickChannel(MendingChannel):
         for rows in self._kept:
             times = rows.records["ts_event"].view(pa.int64()).to_numpy()
             self._put(rows.where(times >= gap.until_us))
+        self._rows = None
 
     def _put_late(self) -> None:
         """Rows that came while history was compared with the topic: those that it had are there already."""

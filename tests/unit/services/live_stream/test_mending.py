@@ -120,6 +120,32 @@ def test_a_bar_of_which_some_cannot_be_healed_is_not_sent(street_of: Callable[..
     assert not street.on_topic(0, today_us)
 
 
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("warmup", [None, 0])
+@pytest.mark.parametrize("hours_away", [0, 1])
+def test_history_that_lags_is_waited_for_also_when_the_vendor_was_away(
+    street_of: Callable[..., Street], schema: str, warmup: int | None, hours_away: int
+) -> None:
+    street = street_of(schema, warmup_days=warmup)
+    if warmup is None:
+        begin(street)
+        street.lose()
+        street.step(5)
+        street.connect()
+    street.is_away = True
+    street.step(hours_away * 9_000, trades=0)
+    street.history_until_us = street.now_us - 5_000_000
+    street.is_away = False
+    for _ in range(200):
+        street.step()
+        if len(street.asked) > 2:
+            street.history_until_us = max(street.history_until_us, street.now_us - 5_000_000)
+    street.history_until_us = None
+    street.settle()
+
+    street.assert_whole()
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(SCHEMAS),
