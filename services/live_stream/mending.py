@@ -71,9 +71,9 @@ class MendingChannel(Channel):
         if gap.sealed_end is None:
             self._skip(gap)
             if gap.from_us >= gap.until_us:
-                self._close(gap)
+                self._end(gap)
                 return
-            gap.slice_end_us = min(gap.until_us, midnight_us(day_at(gap.from_us) + _DAY))
+            gap.slice_end_us = self._slice_end(gap.from_us, gap.until_us)
             gap.sealed_end = self.log.end
             if gap.slice_end_us == gap.until_us:
                 gap.sealed_us = gap.until_us
@@ -84,6 +84,12 @@ class MendingChannel(Channel):
         if self.log.acked >= gap.sealed_end:
             gap.stage = Stage.FETCHING
             gap.work = tools.threads.submit(self._find, self._asked(gap), gap.aborted)
+
+    def _slice_end(self, from_us: int, until_us: int) -> int:
+        """A slice ends with its day, or with its session: behind that nothing is wanted."""
+        day = day_at(from_us)
+        end_us = session_us(day, self.hours)[1] + 1 if self.hours else midnight_us(day + _DAY)
+        return min(until_us, end_us)
 
     def _asked(self, gap: Gap) -> Ask:
         return Ask(
@@ -148,7 +154,11 @@ class MendingChannel(Channel):
             gap.stage = Stage.CONFIRMING if gap.until_us is None else Stage.SETTLING
             gap.sealed_us = gap.sealed_end = None
             self._unseal(gap)
-        elif gap.origin == "warmup" and not gap.holds:
+        else:
+            self._end(gap)
+
+    def _end(self, gap: Gap) -> None:
+        if gap.origin == "warmup" and not gap.holds:
             # The rest is short. Live rows wait for it, so that they come behind it.
             gap.holds, gap.stage, gap.sealed_us, gap.sealed_end = True, Stage.CONFIRMING, None, None
             self._drop_kept()

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from services.live_stream.bar_channel import BarChannel
-from services.live_stream.bar_grid import Hours
+from services.live_stream.bar_grid import Hours, session_us
 from services.live_stream.bars import BarBuilder
 from services.live_stream.channel import Channel
 from services.live_stream.clock import TapeClock
@@ -223,11 +223,17 @@ class Street:
     def expected(self, from_us: int, until_us: int) -> Counter[Row]:
         """What an outsider would have on the topic: ticks, or bars made of all trades at once."""
         if self.schema == "trade":
-            rows = [one for one in self.trades if from_us <= one.us < until_us]
+            rows = [one for one in self.trades if from_us <= one.us < until_us and self._is_wanted(one.us)]
             return rows_of([stock_trades(rows)], "StockTrade") if rows else Counter()
         builder = BarBuilder(self.topic.schema, hours_of(self.topic, "extended"), grace_us=0, since_us=from_us)
         builder.resume(stock_trades([one for one in self.trades if one.us < until_us]))
         return rows_of([builder.advance(until_us)], "StockOhlcv")
+
+    def _is_wanted(self, us: int) -> bool:
+        if self.hours is None:
+            return True
+        first, last = session_us(self.day, self.hours)
+        return first <= us <= last
 
     def assert_whole(self) -> None:
         """What the watermark claims is so."""

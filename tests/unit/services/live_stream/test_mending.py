@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from services.live_stream import healing, tick_channel
 from services.live_stream.bar_grid import midnight_us
 from services.live_stream.gap import Stage
+from stoculus.calendar import session_hours
+from tests.unit.services.live_stream.making import Trade, micros
 from tests.unit.services.live_stream.street import Street
 
 SCHEMAS = ["trade", "ohlcv1s"]
+DAY = date(2024, 1, 3)
+HOURS = partial(session_hours, session="regular")
 OPS = ("step", "step", "step", "lose", "connect", "drop", "work", "mark", "kill", "shut", "open", "away", "there")
 
 
@@ -142,6 +147,31 @@ def test_history_that_lags_is_waited_for_also_when_the_vendor_was_away(
             street.history_until_us = max(street.history_until_us, street.now_us - 5_000_000)
     street.history_until_us = None
     street.settle()
+
+    street.assert_whole()
+
+
+@pytest.mark.parametrize("warmup", [None, 1])
+def test_what_is_healed_ends_with_the_session(street_of: Callable[..., Street], warmup: int | None) -> None:
+    street = street_of("trade", hours=HOURS, warmup_days=warmup, now_us=micros(DAY, 15, 59, 50))
+    if warmup is None:
+        begin(street)
+        street.lose()
+    else:
+        street.trades += [Trade("AAPL", micros(date(2024, 1, 2), hour, 0), 0, 1, 100) for hour in (8, 11, 17)]
+    street.step(100)
+    street.settle()
+
+    times = [us for (_, us, _), _ in street.broker.rows]
+    assert max(times) <= micros(DAY, 16, 0)
+    assert [us for us in times if us < micros(DAY, 0, 0)] == [micros(date(2024, 1, 2), 11, 0)][: warmup or 0]
+    assert any(us > micros(DAY, 15, 59, 59) for us in times)
+
+
+def test_a_warm_up_just_before_the_session_loses_none_of_its_first_rows(street_of: Callable[..., Street]) -> None:
+    street = street_of("trade", hours=HOURS, warmup_days=0, now_us=micros(DAY, 9, 29, 58))
+    street.settle()
+    street.step(30)
 
     street.assert_whole()
 
