@@ -101,7 +101,8 @@ class Channel(ABC):
         new = instruments - self.instruments
         self.instruments = instruments
         if new and self.complete_us is not None and self.is_open:
-            self._tell("subscribed", from_us=self._tools.clock.now_us, instruments=len(new))
+            self._tell("subscribed", from_us=self.complete_us, instruments=len(new))
+            self.lost("instruments were added")  # until they are confirmed, and a bar of them needs its first trades
 
     def is_plain(self, low_us: int, high_us: int) -> bool:
         """Whether rows of a stretch of market time go straight to the topic."""

@@ -12,6 +12,7 @@ from services.live_stream import healing, tick_channel
 from services.live_stream.bar_grid import midnight_us
 from services.live_stream.gap import Stage
 from stoculus.calendar import session_hours
+from stoculus.instruments import Stock
 from tests.unit.services.live_stream.making import Trade, micros
 from tests.unit.services.live_stream.street import Street
 
@@ -176,7 +177,24 @@ def test_a_warm_up_just_before_the_session_loses_none_of_its_first_rows(street_o
     street.assert_whole()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_instruments_that_are_added_make_a_gap_until_they_are_confirmed(
+    street_of: Callable[..., Street], schema: str
+) -> None:
+    street = street_of(schema)
+    begin(street)
+    street.channel.use(street.channel.instruments | {Stock("MSFT")})
+    street.is_subscribed = False
+    street.step(3)
+    street.settle()
+
+    [told] = [event for event in street.events if event.kind == "subscribed" and event.instruments == 1][1:]
+    assert told.from_us is not None
+    assert street.asked[-1][0] <= told.from_us < street.asked[-1][1]
+    street.assert_whole()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(SCHEMAS),
     st.sampled_from([None, None, 0]),
