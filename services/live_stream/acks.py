@@ -6,24 +6,36 @@ import threading
 from collections.abc import Mapping
 from typing import Final
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from stoculus.kafka.admin import REQUEST_TIMEOUT_S
+from stoculus.errors import StoculusError
+from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
 
 log = logging.getLogger(__name__)
 _RETRY_S: Final = 0.2
+_UNKNOWN: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
 def ends_of(admin: AdminClient, topics: list[str]) -> dict[str, int]:
-    """The offsets of the next records of topics, in one request. Raise KafkaException."""
+    """The offsets of the next records of those of the topics that exist, in one request.
+
+    Raise the errors of the broker.
+    """
     asked = {TopicPartition(topic, 0): _LATEST for topic in topics}
     answers = admin.list_offsets(
         asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_TIMEOUT_S
     )
-    return {partition.topic: answer.result().offset for partition, answer in answers.items()}
+    ends = {}
+    for partition, answer in answers.items():
+        try:
+            ends[partition.topic] = answer.result().offset
+        except KafkaException as error:
+            if error.args[0].code() not in _UNKNOWN:
+                raise broker_error(error, "asking for the ends of live topics") from error
+    return ends
 
 
 class Acknowledgements:
@@ -49,7 +61,7 @@ class Acknowledgements:
         self._asked.put(topics)
 
     def take(self) -> Mapping[str, int] | None:
-        """The ends that were asked for; {} where the broker did not tell, None while it has not."""
+        """The ends of what was asked for and is there; {} where the broker did not tell, None while it has not."""
         try:
             ends = self._told.get_nowait()
         except queue.Empty:
@@ -72,7 +84,7 @@ class Acknowledgements:
     def _ends(self, topics: list[str]) -> Mapping[str, int]:
         try:
             return ends_of(self._admin, topics)
-        except KafkaException as error:
+        except StoculusError as error:
             log.warning("The ends of live topics are not told: %s", error)
             self._stop.wait(_RETRY_S)
             return {}

@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 from services.live_stream.acks import Acknowledgements
 from services.live_stream.channel import Channel
 from services.live_stream.outlet import Outlet
+from stoculus.errors import Conflict, TopicLost
 from stoculus.kafka.compacted import CompactedLog
 from stoculus.streams import Watermark
 from stoculus.topics import WATERMARKS
@@ -75,7 +76,17 @@ class Marks:
     def _acknowledge(self, ends: Mapping[str, int], channels: dict[str, Channel]) -> None:
         for topic, end in ends.items():
             log = self._outlet.log_of(topic)
-            log.acked = max(log.acked, end)
+            if end < log.acked:
+                raise TopicLost(
+                    f"{topic} ends at {end}, after it had {log.acked} records.",
+                    remedy="It was made anew: all that is known of it is void.",
+                )
+            if end > log.end:
+                raise Conflict(
+                    f"{topic} has {end} records, of which {log.end} are known.",
+                    remedy="Nobody else may write to a live topic.",
+                )
+            log.acked = end
             mark, needed = self._taken.get(topic, (None, 0))
             if mark is None or end < needed:
                 continue

@@ -155,4 +155,10 @@ def wish_of(
             for one in found:
                 if isinstance(one.what, Stock | OptionContract):
                     want.subscriptions[one.what] = one
-    return Wish(version, day, wants, troubles, ends_of(sorted(wants)), is_whole)
+    ends = ends_of(sorted(wants))
+    for spec in specs:
+        for topic in spec.topics:
+            if topic not in ends:
+                troubles[spec.stream_id] = f"There is no topic {topic}. Create it, or stop the stream."
+    there = {topic: want for topic, want in wants.items() if topic in ends}
+    return Wish(version, day, there, troubles, ends, is_whole and len(there) == len(wants))
