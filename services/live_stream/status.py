@@ -31,7 +31,8 @@ def _state(channels: list[Channel | None], *, has_trouble: bool) -> StreamState:
 def _topic(topic: str, channel: Channel | None, tape: Tape, now_us: int | None) -> TopicStatus:
     if channel is None:
         return TopicStatus(topic=topic, subscriptions=0)
-    subscriptions = tape.wish.wants[topic].subscriptions.values() if topic in tape.wish.wants else ()
+    want, gap = tape.wish.wants.get(topic), channel.gap  # the tape's thread replaces them
+    subscriptions = want.subscriptions.values() if want is not None else ()
     complete_us = channel.complete_us
     return TopicStatus(
         topic=topic,
@@ -42,7 +43,7 @@ def _topic(topic: str, channel: Channel | None, tape: Tape, now_us: int | None) 
         complete_from_us=channel.complete_from_us,
         complete_until_us=complete_us,
         lag_ms=None if now_us is None or complete_us is None else max(0, (now_us - complete_us) // 1000),
-        gaps=int(channel.gap is not None and channel.gap.begun_us is not None),
+        gaps=int(gap is not None and gap.begun_us is not None),
         late=channel.late,
         reason=channel.reason,
     )
