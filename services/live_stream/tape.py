@@ -37,7 +37,7 @@ from theta_client.stream.subscription import Subscription
 
 log = logging.getLogger(__name__)
 MOST_FRAMES: Final = 4_096
-TURN_S: Final = 0.003
+TURN_S: Final = 0.005
 """So long after a turn with messages the next one begins: those that come meanwhile share its fixed costs."""
 _WAIT_S: Final = 0.02
 _TICK_S: Final = 0.05

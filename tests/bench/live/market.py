@@ -1,4 +1,4 @@
-"""A load market: the ticks of LOAD10 dealt to ten stocks, three quotes a trade, all of it in the regular session."""
+"""A load market: the ticks of LOAD10 dealt to five stocks, three quotes a trade, all of it in the regular session."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -17,7 +17,7 @@ from stoculus.streams import StockFeed
 from tests.bench.source import DAYS
 
 DAY: Final = DAYS[0]
-TICKERS: Final = tuple(f"TAPE{number}" for number in range(10))
+TICKERS: Final = tuple(f"TAPE{number}" for number in range(5))
 FEEDS: Final = tuple(StockFeed(ticker=one, schema=kind) for one in TICKERS for kind in ("quote", "trade"))
 """A topic each."""
 QUOTES_A_TRADE: Final = 3
@@ -31,7 +31,7 @@ _ROUNDS: Final = 20
 
 
 class LoadMarket(Synthetic):
-    """The simulator's made-up market with the ten stocks."""
+    """The simulator's made-up market with the five stocks."""
 
     def symbols(self) -> Sequence[str]:
         return sorted([*super().symbols(), *TICKERS])
