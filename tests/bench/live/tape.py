@@ -15,7 +15,7 @@ from tests.bench.stack import Bench
 BURST: Final = 20
 BURST_S: Final = 2
 STEPS: Final = (1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
-"""Rates that are tried, in multiples of RATE."""
+"""Speeds that are tried, in multiples of the day's; by then the market has calmed down to some 0.8 of RATE."""
 _NEAR_S: Final = 0.25
 """Records of so long may be on their way where nothing lags."""
 _LAG_S: Final = 0.5
@@ -88,7 +88,7 @@ def stress(bench: Bench, plan: Plan, session: Session) -> Stress:
     highest_rate = float(RATE)
     for factor in STEPS:
         rate = _sustained(session, factor, plan.step_s)
-        bench.say(f"  {factor * RATE:,.0f}/s: {'no' if rate is None else f'{rate:,.0f}/s'}")
+        bench.say(f"  {factor:g} times as fast: {'it lags or drops' if rate is None else f'{rate:,.0f}/s'}")
         if rate is None:
             break
         highest_rate = rate
