@@ -221,7 +221,13 @@ class Tape:
             is_new = (self._streams.version, self.day) != (self.wish.version, self.wish.day)
             if is_new or (not self.wish.is_whole and now_s >= self._wish_again_s):
                 self._wishing = self._tools.threads.submit(
-                    wish_of, self._streams, self.day, self._enumerate, self._ends_of, self._aborted
+                    wish_of,
+                    self._streams,
+                    self.day,
+                    self._enumerate,
+                    self._ends_of,
+                    self._aborted,
+                    self.wish.wants,
                 )
         elif self._wishing.done():
             wishing, self._wishing, self._wish_again_s = self._wishing, None, now_s + _RETRY_S

@@ -133,8 +133,12 @@ def wish_of(
     enumerate_feed: Enumerate,
     ends_of: Callable[[list[str]], Mapping[str, int]],
     aborted: threading.Event,
+    before: Mapping[str, Want],
 ) -> Wish:
-    """Ask the vendor what the streams are made of on a day, and the broker where their topics end."""
+    """Ask the vendor what the streams are made of on a day, and the broker where their topics end.
+
+    What the vendor cannot tell now stays as it was `before`.
+    """
     version, specs = streams.version, streams.running()
     wants: dict[str, Want] = {}
     troubles: dict[str, str] = {}
@@ -150,7 +154,9 @@ def wish_of(
             except StoculusError as error:
                 log.warning("Stream %s lacks %s: %s", spec.stream_id, feed.topic, error)
                 troubles[spec.stream_id] = str(error)
-                is_whole = is_whole and not isinstance(error, Transient)
+                if isinstance(error, Transient):
+                    is_whole = False
+                    want.subscriptions |= before[feed.topic].subscriptions if feed.topic in before else {}
                 continue
             for one in found:
                 if isinstance(one.what, Stock | OptionContract):
