@@ -31,6 +31,9 @@ class TapeClock:
         self._first_received_us = 0
         self._received_us = 0
         self._heard_us = 0
+        self._data_us = 0
+        self.expects_data = False
+        """Whether a tape without events would be a fault: then silence settles nothing."""
         self._is_new = True
         self._window = (0, 0)
         self._speeds: deque[float] = deque(maxlen=_WINDOWS)
@@ -47,6 +50,7 @@ class TapeClock:
         """
         if event_us > received_us + NEAR_WALL_US:
             return
+        self._data_us = max(self._data_us, received_us)
         if self._is_new:
             self._is_new = False
             self.first_us = event_us
@@ -81,9 +85,10 @@ class TapeClock:
 
         None where it was not so far. Do not ask for a longer grace than before.
         """
-        while len(self._said) > 1 and self._said[1][0] <= self._heard_us - grace_us:
+        heard_us = self._data_us if self.expects_data else self._heard_us
+        while len(self._said) > 1 and self._said[1][0] <= heard_us - grace_us:
             self._said.popleft()
-        is_settled = self._said and self._said[0][0] <= self._heard_us - grace_us
+        is_settled = self._said and self._said[0][0] <= heard_us - grace_us
         return self._said[0][1] if is_settled else None
 
     @property

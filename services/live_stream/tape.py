@@ -300,6 +300,7 @@ class Tape:
                 expected_s = self._silence.within_s
         if expected_s != self._expected_s:
             self._expected_s = expected_s
+            self._clock.expects_data = expected_s is not None
             self._session.expect_data(expected_s)
 
     def _gauge(self) -> None:

@@ -31,6 +31,22 @@ def test_at_night_it_becomes_the_wall_clock_though_no_event_comes() -> None:
     assert clock.now_us == PLAYED_US
 
 
+def test_where_events_are_expected_silence_settles_nothing() -> None:
+    clock = TapeClock()
+    clock.expects_data = True
+    clock.saw(WALL_US, WALL_US)
+    for second in range(10):
+        clock.heard(WALL_US + second * SECOND_US)
+    assert clock.settled_us(2 * SECOND_US) is None
+
+    clock.saw(WALL_US + 10 * SECOND_US, WALL_US + 10 * SECOND_US)
+    clock.heard(WALL_US + 11 * SECOND_US)
+    assert clock.settled_us(2 * SECOND_US) == WALL_US + 8 * SECOND_US
+
+    clock.expects_data = False
+    assert clock.settled_us(2 * SECOND_US) == WALL_US + 9 * SECOND_US
+
+
 def test_of_a_played_tape_nobody_knows_before_it_plays() -> None:
     clock = TapeClock(is_played=True)
     for second in range(100):
