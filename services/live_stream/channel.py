@@ -126,10 +126,11 @@ class Channel(ABC):
 
     def turn(self, *, is_confirmed: bool) -> None:
         """Move on: heal, or say up to where the topic is complete."""
-        clock = self._tools.clock
+        # Asked in a gap too: the clock remembers all until then.
+        settled_us = self._tools.clock.settled_us(self._tools.grace_us)
         if self.gap is not None:
             self._heal(self.gap, is_confirmed=is_confirmed or not self.is_open)
-        elif self.complete_us is not None and (settled_us := clock.settled_us(self._tools.grace_us)) is not None:
+        elif self.complete_us is not None and settled_us is not None:
             self._advance(settled_us)
 
     def watermark(self) -> Watermark | None:

@@ -152,6 +152,17 @@ def test_history_that_lags_is_waited_for_also_when_the_vendor_was_away(
     street.assert_whole()
 
 
+def test_a_gap_that_cannot_be_healed_for_long_takes_no_memory(street_of: Callable[..., Street]) -> None:
+    street = street_of()
+    begin(street)
+    street.is_away = True
+    street.lose()
+    street.connect()
+    street.step(1_000, trades=0)
+
+    assert len(street.clock._said) < 10
+
+
 @pytest.mark.parametrize("warmup", [None, 1])
 def test_what_is_healed_ends_with_the_session(street_of: Callable[..., Street], warmup: int | None) -> None:
     street = street_of("trade", hours=HOURS, warmup_days=warmup, now_us=micros(DAY, 15, 59, 50))
