@@ -40,8 +40,10 @@ class BarChannel(MendingChannel):
             self._close_bars()
 
     def stop_sign(self) -> None:
-        """The vendor says that the session is over."""
-        if self.gap is None and self.hours is not None:
+        """The vendor says that the session is over. In the middle of it that is not believed."""
+        now_us = self._tools.clock.now_us
+        is_over = self.hours is not None and now_us is not None and not self._is_inside(now_us, now_us)
+        if self.gap is None and is_over:
             self._close_bars()
 
     def _close_bars(self) -> None:

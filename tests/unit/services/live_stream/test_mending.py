@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.live_stream import healing, tick_channel
+from services.live_stream.bar_channel import BarChannel
 from services.live_stream.bar_grid import midnight_us
 from services.live_stream.gap import Stage
 from stoculus.calendar import session_hours
@@ -48,6 +49,11 @@ def until_stage(street: Street, stage: Stage) -> None:
 def begin(street: Street) -> None:
     street.settle()
     street.write_mark()
+
+
+def stop_sign(street: Street) -> None:
+    assert isinstance(street.channel, BarChannel)
+    street.channel.stop_sign()
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -161,6 +167,22 @@ def test_a_gap_that_cannot_be_healed_for_long_takes_no_memory(street_of: Callabl
     street.step(1_000, trades=0)
 
     assert len(street.clock._said) < 10
+
+
+def test_a_stop_in_the_middle_of_the_session_ends_no_bar(street_of: Callable[..., Street]) -> None:
+    street = street_of("ohlcv1m", hours=HOURS)
+    begin(street)
+    stop_sign(street)
+    assert street.broker.rows == []
+
+
+def test_a_stop_after_the_session_ends_its_last_bar_without_a_grace(street_of: Callable[..., Street]) -> None:
+    street = street_of("ohlcv1m", hours=HOURS, now_us=micros(DAY, 15, 59, 40.1))
+    begin(street)
+    while street.clock.now_us is None or street.clock.now_us <= micros(DAY, 16, 0):
+        street.step()
+    stop_sign(street)
+    assert [us for (_, us, _), _ in street.broker.rows] == [micros(DAY, 15, 59)]
 
 
 @pytest.mark.parametrize("warmup", [None, 1])
