@@ -1,6 +1,9 @@
 """A live topic at work: rows in, records out, and what is done about its gaps. Used by the tape's thread alone."""
 
+import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import date
 from typing import Final, cast
 
 import numpy as np
@@ -18,6 +21,8 @@ from stoculus.calendar import is_trading_day
 from stoculus.instruments import OptionContract, Stock
 from stoculus.streams import EventKind, Origin, StreamEvent, Watermark
 
+InstrumentsOn = Callable[[date, threading.Event], frozenset[Stock | OptionContract]]
+"""The instruments of another day: a chain is made of others each day. May ask the vendor, and raise its errors."""
 MOST_KEPT: Final = 500_000
 """Live rows that may wait for history before them; more are dropped, and come from history too."""
 
@@ -30,6 +35,7 @@ class Channel(ABC):
         self.number = number
         self.hours = hours
         self.instruments: frozenset[Stock | OptionContract] = frozenset()
+        self.instruments_on: InstrumentsOn | None = None
         self.refused: frozenset[Stock | OptionContract] = frozenset()
         self.complete_from_us: int | None = None
         self.complete_us: int | None = None

@@ -2,12 +2,15 @@
 
 import threading
 from abc import abstractmethod
+from collections.abc import Callable
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from services.live_stream.bar_grid import day_at, midnight_us, session_us
-from services.live_stream.channel import Channel
+from services.live_stream.channel import Channel, InstrumentsOn
 from services.live_stream.gap import MOST_LAGS, Gap, Stage
 from services.live_stream.healing import Ask, Found
 from stoculus.calendar import is_trading_day, trading_days
@@ -83,7 +86,13 @@ class MendingChannel(Channel):
                     self._tell("gap", from_us=gap.from_us, until_us=gap.until_us, reason=gap.reason, open=True)
         if self.log.acked >= gap.sealed_end:
             gap.stage = Stage.FETCHING
-            gap.work = tools.threads.submit(self._find, self._asked(gap), gap.aborted)
+            find: Callable[[Ask, threading.Event], Found] = self._find
+            if self.instruments_on is not None and day_at(gap.from_us) != day_at(tools.clock.now_us):
+                find = partial(self._find_past, self.instruments_on)
+            gap.work = tools.threads.submit(find, self._asked(gap), gap.aborted)
+
+    def _find_past(self, instruments_on: InstrumentsOn, ask: Ask, aborted: threading.Event) -> Found:
+        return self._find(replace(ask, instruments=instruments_on(day_at(ask.from_us), aborted)), aborted)
 
     def _slice_end(self, from_us: int, until_us: int) -> int:
         """A slice ends with its day, or with its session: behind that nothing is wanted."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Final
 
 from services.live_stream.bar_channel import BarChannel
@@ -251,6 +252,7 @@ class Tape:
         for topic, want in wish.wants.items():
             channel = self.channels.get(topic) or self._new_channel(want, wish.ends[topic])
             channel.use(frozenset(want.subscriptions))
+            channel.instruments_on = partial(want.instruments_on, self._enumerate)
             channel.hours = hours_of(want.topic, "regular") if want.session == "regular" else None
             self.channels[topic] = channel
         self._dealer.use(self.channels)

@@ -31,6 +31,14 @@ class Want:
     session: StreamSession
     warmup_days: int | None
     subscriptions: dict[Stock | OptionContract, Subscription] = field(default_factory=dict)
+    feeds: list[StockFeed | OptionFeed] = field(default_factory=list)
+
+    def instruments_on(
+        self, enumerate_feed: Enumerate, day: date, aborted: threading.Event
+    ) -> frozenset[Stock | OptionContract]:
+        """What it was made of on another day. Raise the vendor errors."""
+        found = {one.what for feed in self.feeds for one in enumerate_feed(feed, day, aborted)}
+        return frozenset(what for what in found if isinstance(what, Stock | OptionContract))
 
     @property
     def grid_hours(self) -> Hours:
@@ -146,6 +154,7 @@ def wish_of(
     for spec in specs:
         for feed in spec.feeds:
             want = wants.setdefault(feed.topic, Want(LiveTopic.of(feed), spec.session, None))
+            want.feeds.append(feed)
             want.session = max(want.session, spec.session, key=_WIDTH.__getitem__)
             if spec.warmup is not None:
                 want.warmup_days = max(want.warmup_days or 0, warmup_days(spec.warmup))

@@ -103,6 +103,7 @@ class Street:
     history_until_us: int | None = None
     is_away: bool = False
     asked: list[tuple[int, int]] = field(default_factory=list)
+    asked_of: list[frozenset[Stock | OptionContract]] = field(default_factory=list)
     mark: Watermark | None = None
 
     def __post_init__(self) -> None:
@@ -149,6 +150,7 @@ class Street:
     ) -> Iterable[pa.RecordBatch]:
         """The vendor's history."""
         self.asked.append((from_us, until_us))
+        self.asked_of.append(frozenset(instruments))
         if self.is_away:
             raise BrokerUnavailable("The vendor is away.", remedy="Wait.")
         last_us = self.now_us if self.history_until_us is None else self.history_until_us

@@ -185,6 +185,14 @@ def test_a_stop_after_the_session_ends_its_last_bar_without_a_grace(street_of: C
     assert [us for (_, us, _), _ in street.broker.rows] == [micros(DAY, 15, 59)]
 
 
+def test_each_day_of_a_warm_up_has_its_own_instruments(street_of: Callable[..., Street]) -> None:
+    street = street_of(warmup_days=1)
+    street.channel.instruments_on = lambda day, _: frozenset([Stock(f"OF{day.day}")])
+    street.settle()
+
+    assert set(street.asked_of) == {frozenset([Stock("OF2")]), frozenset([Stock("AAPL")])}
+
+
 @pytest.mark.parametrize("warmup", [None, 1])
 def test_what_is_healed_ends_with_the_session(street_of: Callable[..., Street], warmup: int | None) -> None:
     street = street_of("trade", hours=HOURS, warmup_days=warmup, now_us=micros(DAY, 15, 59, 50))
