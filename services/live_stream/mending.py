@@ -57,6 +57,7 @@ class MendingChannel(Channel):
             days = trading_days(day - (2 * self.warmup_days + 10) * _DAY, day - _DAY)[-self.warmup_days :]
             self.complete_us = gap.from_us = midnight_us(min([*days[: self.warmup_days], day]))
             self.warmup_until_us = now_us
+            self.offset = 0  # some of it may be there, of a service that died before its first watermark
             is_to_fetch = True
         self.complete_from_us = self.complete_us
         self._tell("subscribed", from_us=self.complete_from_us, instruments=len(self.instruments))

@@ -105,6 +105,8 @@ class Street:
     asked: list[tuple[int, int]] = field(default_factory=list)
     asked_of: list[frozenset[Stock | OptionContract]] = field(default_factory=list)
     mark: Watermark | None = None
+    taken: tuple[Watermark, int] | None = None
+    safe_end: int = 0
 
     def __post_init__(self) -> None:
         self.now_us = self.now_us or micros(self.day, 10, 0)
@@ -180,11 +182,13 @@ class Street:
         self.broker.log.acked = self.broker.log.end
 
     def write_mark(self) -> None:
-        """Everything is acknowledged, so the watermark is written."""
+        """What the last watermark needed is acknowledged, so it is written; another one is taken."""
+        if self.taken is not None:
+            self.mark, self.safe_end = self.taken
+            self.channel.offset = self.mark.offset
         mark = self.channel.watermark()
-        self.broker.log.end_span()
-        if mark is not None:
-            self.mark, self.channel.offset = mark, mark.offset
+        end = self.broker.log.end_span()
+        self.taken = None if mark is None else (mark, end)
 
     def lose(self) -> None:
         self.is_subscribed = False
@@ -202,9 +206,11 @@ class Street:
         self.is_subscribed = was
         self.channel.lost("messages were dropped")
 
-    def kill(self) -> None:
-        """The service dies and comes back."""
+    def kill(self, lost: int = 0) -> None:
+        """The service dies and comes back. Its last records are lost, but for those that a watermark needed."""
         self.channel.abort()
+        del self.broker.rows[max(self.safe_end, len(self.broker.rows) - lost) :]
+        self.broker.log, self.taken = TopicLog(self.topic.topic, len(self.broker.rows)), None
         self.clock.__init__()  # type: ignore[misc]
         self.channel = self.new_channel()
         self.channel.open("the service was away")

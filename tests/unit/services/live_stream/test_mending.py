@@ -49,6 +49,7 @@ def until_stage(street: Street, stage: Stage) -> None:
 def begin(street: Street) -> None:
     street.settle()
     street.write_mark()
+    street.write_mark()
 
 
 def stop_sign(street: Street) -> None:
@@ -193,6 +194,21 @@ def test_each_day_of_a_warm_up_has_its_own_instruments(street_of: Callable[..., 
     assert set(street.asked_of) == {frozenset([Stock("OF2")]), frozenset([Stock("AAPL")])}
 
 
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_warm_up_that_dies_before_its_first_watermark_begins_anew_without_duplicates(
+    street_of: Callable[..., Street], schema: str
+) -> None:
+    street = street_of(schema, warmup_days=0)
+    street.step(20, work=False)
+    street.threads.go()
+    street.step(4)
+    assert street.broker.rows
+    street.kill()
+    street.settle()
+
+    street.assert_whole()
+
+
 @pytest.mark.parametrize("warmup", [None, 1])
 def test_what_is_healed_ends_with_the_session(street_of: Callable[..., Street], warmup: int | None) -> None:
     street = street_of("trade", hours=HOURS, warmup_days=warmup, now_us=micros(DAY, 15, 59, 50))
@@ -261,7 +277,9 @@ def test_whatever_happens_what_the_watermark_claims_is_there_once(
                 street.channel.open("it is time")
             case "away" | "there":
                 street.is_away = op == "away"
-            case "lose" | "connect" | "drop" | "kill":
+            case "kill":
+                street.kill(lost=5 * times)
+            case "lose" | "connect" | "drop":
                 getattr(street, op)()
     street.is_away = False
     if not street.channel.is_open:
