@@ -106,6 +106,7 @@ class Channel(ABC):
         """These are wanted from now on."""
         new = instruments - self.instruments
         self.instruments = instruments
+        self.refused &= instruments  # what comes back is asked for again
         if new and self.complete_us is not None and self.is_open:
             self._tell("subscribed", from_us=self.complete_us, instruments=len(new))
             self.lost("instruments were added")  # until they are confirmed, and a bar of them needs its first trades

@@ -209,6 +209,15 @@ def test_a_warm_up_that_dies_before_its_first_watermark_begins_anew_without_dupl
     street.assert_whole()
 
 
+def test_an_instrument_that_was_refused_and_comes_back_is_waited_for(street_of: Callable[..., Street]) -> None:
+    street = street_of()
+    street.channel.refuse(Stock("AAPL"), "ERROR")
+    assert street.channel.refused
+    street.channel.use(frozenset())
+    street.channel.use(frozenset([Stock("AAPL")]))
+    assert not street.channel.refused
+
+
 @pytest.mark.parametrize("warmup", [None, 1])
 def test_what_is_healed_ends_with_the_session(street_of: Callable[..., Street], warmup: int | None) -> None:
     street = street_of("trade", hours=HOURS, warmup_days=warmup, now_us=micros(DAY, 15, 59, 50))
