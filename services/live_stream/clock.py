@@ -12,6 +12,7 @@ _WINDOWS: Final = 5
 _SAMPLE_US: Final = 20_000
 _QUIET_US: Final = 30_000_000
 _DAY: Final = timedelta(days=1)
+_DAY_US: Final = 86_400_000_000
 
 
 class TapeClock:
@@ -76,6 +77,9 @@ class TapeClock:
         self._first_heard_us = self._first_heard_us or received_us
         if self.first_us is None and not self._is_played and received_us >= self._first_heard_us + _QUIET_US:
             self.first_us = self._event_us = self._received_us = received_us
+        if self._is_late and received_us >= self._received_us + _QUIET_US:
+            # It was a late event, and then it was night: else sessions that have ended would never open again.
+            self._event_us = self._received_us = received_us
         now_us = self.now_us
         if now_us is not None and (not self._said or received_us >= self._said[-1][0] + _SAMPLE_US):
             self._said.append((received_us, now_us))
@@ -112,6 +116,11 @@ class TapeClock:
     def is_wall(self) -> bool:
         """Whether the tape is today's."""
         return abs(self._event_us - self._received_us) <= NEAR_WALL_US
+
+    @property
+    def _is_late(self) -> bool:
+        is_known = self.first_us is not None and not self._is_played
+        return is_known and not self.is_wall and 0 < self._received_us - self._event_us < _DAY_US
 
     def tape_us(self, wall_us: int) -> int:
         """How much market time may pass in a time of the wall clock."""

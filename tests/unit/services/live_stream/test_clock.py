@@ -47,6 +47,17 @@ def test_where_events_are_expected_silence_settles_nothing() -> None:
     assert clock.settled_us(2 * SECOND_US) == WALL_US + 9 * SECOND_US
 
 
+def test_a_late_event_and_then_none_stop_no_clock() -> None:
+    clock = TapeClock()
+    clock.saw(WALL_US, WALL_US)
+    clock.saw(WALL_US + SECOND_US, WALL_US + 600 * SECOND_US)
+    assert not clock.is_wall
+    for second in range(40):
+        clock.heard(WALL_US + (600 + second) * SECOND_US)
+
+    assert clock.now_us == WALL_US + 639 * SECOND_US
+
+
 def test_of_a_played_tape_nobody_knows_before_it_plays() -> None:
     clock = TapeClock(is_played=True)
     for second in range(100):
