@@ -15,7 +15,7 @@ from services.kit.names import NameList
 from services.kit.service import utc_now
 from services.live_stream.api import stream_routes
 from services.live_stream.counts import Counts
-from services.live_stream.history import History
+from services.live_stream.healing.history import History
 from services.live_stream.instance import Instance
 from services.live_stream.plan import LivePlanner
 from services.live_stream.wanted import Streams

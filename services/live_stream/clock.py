@@ -4,7 +4,7 @@ from collections import deque
 from datetime import timedelta
 from typing import Final
 
-from services.live_stream.bar_grid import day_at, midnight_us
+from services.live_stream.bars.grid import day_at, midnight_us
 
 NEAR_WALL_US: Final = 60_000_000
 _WINDOW_US: Final = 1_000_000

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from services.live_stream.channel import Channel
+from services.live_stream.broker.outlet import Outlet, outgoing
+from services.live_stream.channels.channel import Channel
 from services.live_stream.clock import TapeClock
 from services.live_stream.counts import Counts
-from services.live_stream.outlet import Outlet, outgoing
 from services.live_stream.routes import NOWHERE, Routes
 from services.live_stream.rows import Live, Rows
 from stoculus.records.catalog import RECORDS, Asset, Kind, RecordType, record_type

@@ -11,16 +11,16 @@ from functools import partial
 from typing import Final
 
 from services.kit.environment import Headers
-from services.live_stream.acks import ends_of
+from services.live_stream.broker.acks import ends_of
+from services.live_stream.broker.lease import Lease
+from services.live_stream.broker.marks import Marks, read_marks
+from services.live_stream.broker.outlet import Outlet
+from services.live_stream.channels.tools import Tools
 from services.live_stream.clock import TapeClock
 from services.live_stream.counts import Counts
-from services.live_stream.healing import TickHistory
-from services.live_stream.lease import Lease
-from services.live_stream.marks import Marks, read_marks
-from services.live_stream.outlet import Outlet
+from services.live_stream.healing.finding import TickHistory
 from services.live_stream.status import status_of
 from services.live_stream.tape import Tape
-from services.live_stream.tools import Tools
 from services.live_stream.wanted import Enumerate, Streams
 from stoculus.errors import StoculusError
 from stoculus.kafka import admin

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.live_stream.channel import Channel
+from services.live_stream.channels.channel import Channel
 from theta_client.client import TicksKind
 from theta_client.stream.subscription import Instrument
 

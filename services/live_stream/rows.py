@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from services.live_stream.instruments import IDENTITY
+from services.live_stream.bars.instruments import IDENTITY
 from stoculus.instruments import OptionContract, Stock
 from stoculus.records.catalog import RECORDS, Asset, record_type
 from theta_client.client import TicksKind

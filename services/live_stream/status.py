@@ -1,6 +1,6 @@
 """What the service says of its streams."""
 
-from services.live_stream.channel import Channel
+from services.live_stream.channels.channel import Channel
 from services.live_stream.tape import Tape
 from stoculus.streams import StreamSpec, StreamState, StreamStatus, TopicStatus
 

@@ -9,15 +9,15 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final
 
-from services.live_stream.bar_channel import BarChannel
-from services.live_stream.bar_grid import day_at, session_us
-from services.live_stream.channel import Channel
+from services.live_stream.bars.grid import day_at, session_us
+from services.live_stream.broker.marks import EVERY_S, Marks
+from services.live_stream.channels.bars import BarChannel
+from services.live_stream.channels.channel import Channel
+from services.live_stream.channels.ticks import TickChannel
+from services.live_stream.channels.tools import Tools
 from services.live_stream.counts import Counts
 from services.live_stream.dealer import Dealer
-from services.live_stream.marks import EVERY_S, Marks
 from services.live_stream.silence import Silence
-from services.live_stream.tick_channel import TickChannel
-from services.live_stream.tools import Tools
 from services.live_stream.wanted import Enumerate, Streams, Want, Wish, hours_of, wish_of
 from stoculus.calendar import is_trading_day, new_york_day
 from stoculus.streams import Watermark

@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 from typing import Final
 
-from services.live_stream.bar_grid import Hours
+from services.live_stream.bars.grid import Hours
 from services.live_stream.topic import LiveTopic
 from stoculus.calendar import Session, option_session_hours, session_hours
 from stoculus.errors import Conflict, NotFound, StoculusError, Transient

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from local.java import Artifacts
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from tests.chaos.world import BROKER, COORDINATOR, LIVE, World, until
 from tests.conftest import CHECKOUT
 from tests.integration.kafka.conftest import read_all

@@ -9,13 +9,13 @@ from typing import Any, Final, Protocol, cast
 from prometheus_client import CollectorRegistry
 
 from services.kit.environment import Headers
+from services.live_stream.broker.outlet import Outlet
+from services.live_stream.channels.ticks import TickChannel
+from services.live_stream.channels.tools import Tools
 from services.live_stream.clock import TapeClock
 from services.live_stream.counts import Counts
 from services.live_stream.dealer import Dealer
-from services.live_stream.outlet import Outlet
 from services.live_stream.tape import TURN_S
-from services.live_stream.tick_channel import TickChannel
-from services.live_stream.tools import Tools
 from services.live_stream.topic import LiveTopic
 from stoculus.instruments import Stock
 from stoculus.kafka import registry

@@ -14,7 +14,7 @@ import httpx2
 import pyarrow as pa
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from simulator.testing import running_simulator
 from stoculus.kafka import admin
 from stoculus.records.catalog import record_type

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from stoculus.kafka import admin
 from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import AFTER_THE_LAST_US, Live, as_streamed, whole

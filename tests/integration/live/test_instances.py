@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import date
 
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from stoculus.streams import StreamSpec
 from tests.conftest import free_ports
 from tests.integration.live.conftest import History, Running

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from stoculus.records.catalog import record_type
 from stoculus.records.codec import decode
 from tests.integration.live.conftest import History, Running

@@ -15,8 +15,8 @@ import pytest
 from services.kit.chains import Chains
 from services.kit.names import NameList
 from services.kit.service import utc_now
-from services.live_stream.heal import Records, missing
-from services.live_stream.history import History
+from services.live_stream.healing.difference import Records, missing
+from services.live_stream.healing.history import History
 from services.live_stream.rows import Rows
 from services.live_stream.topic import LiveTopic
 from simulator.testing import running_simulator

@@ -17,6 +17,7 @@ from stoculus.records.codec import decode, encode
 RULES: Mapping[int, str] = {0: "VHL=", 96: "VHL*", 115: "V", 62: "VHL", 84: "H", 85: "L", 107: "=", 56: "HL=", 51: ""}
 """What some conditions update: volume, high, low, last (=), last if it is the first (*). Others: nothing."""
 
+
 def vendors_rules(table: Path) -> dict[int, str]:
     """The rules of the vendor's own table: a CSV with a column for each thing that a condition may update."""
     letters = {"Volume": "V", "High": "H", "Low": "L"}

@@ -12,16 +12,16 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from services.live_stream.bar_channel import BarChannel
-from services.live_stream.bar_grid import Hours, session_us
-from services.live_stream.bars import BarBuilder
-from services.live_stream.channel import Channel
+from services.live_stream.bars.builder import BarBuilder
+from services.live_stream.bars.grid import Hours, session_us
+from services.live_stream.broker.outlet import Outgoing, TopicLog
+from services.live_stream.channels.bars import BarChannel
+from services.live_stream.channels.channel import Channel
+from services.live_stream.channels.ticks import TickChannel
+from services.live_stream.channels.tools import Tools
 from services.live_stream.clock import TapeClock
-from services.live_stream.healing import records_of
-from services.live_stream.outlet import Outgoing, TopicLog
+from services.live_stream.healing.finding import records_of
 from services.live_stream.rows import Live
-from services.live_stream.tick_channel import TickChannel
-from services.live_stream.tools import Tools
 from services.live_stream.topic import LiveTopic
 from services.live_stream.wanted import hours_of
 from stoculus.errors import BrokerUnavailable

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from services.live_stream.clock import NEAR_WALL_US, TapeClock
 
 SECOND_US = 1_000_000

@@ -10,9 +10,9 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.live_stream import healing
-from services.live_stream.bar_grid import midnight_us
+from services.live_stream.bars.grid import midnight_us
 from services.live_stream.counts import Counts
+from services.live_stream.healing import finding
 from services.live_stream.tape import Tape
 from services.live_stream.wanted import Streams
 from stoculus.errors import VendorUnreachable
@@ -112,7 +112,7 @@ class Terminal:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     street = Street()
-    monkeypatch.setattr(healing, "PartitionReader", street.broker.reader)
+    monkeypatch.setattr(finding, "PartitionReader", street.broker.reader)
     return Terminal(street)
 
 

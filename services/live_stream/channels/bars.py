@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.live_stream.bar_grid import BarGrid, Hours, day_at, midnight_us
-from services.live_stream.bars import BarBuilder
-from services.live_stream.gap import Gap, Stage
-from services.live_stream.healing import Ask, Found, find_trades
-from services.live_stream.mending import MendingChannel
+from services.live_stream.bars.builder import BarBuilder
+from services.live_stream.bars.grid import BarGrid, Hours, day_at, midnight_us
+from services.live_stream.channels.gap import Gap, Stage
+from services.live_stream.channels.mending import MendingChannel
+from services.live_stream.channels.tools import Tools
+from services.live_stream.healing.finding import Ask, Found, find_trades
 from services.live_stream.rows import Live
-from services.live_stream.tools import Tools
 from services.live_stream.topic import LiveTopic
 from stoculus.records.catalog import INTERVAL_US
 from stoculus.streams import Origin

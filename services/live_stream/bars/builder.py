@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.kit.new_york import days_of
-from services.live_stream.bar_columns import (
+from services.live_stream.bars.columns import (
     BarColumns,
     SessionTotals,
     bars_of_trades,
@@ -21,9 +21,9 @@ from services.live_stream.bar_columns import (
     numbers_of,
     opens_us_of,
 )
-from services.live_stream.bar_grid import OUTSIDE, BarGrid, Hours, day_at
-from services.live_stream.conditions import SETS_ANYTHING, table_codes
-from services.live_stream.instruments import Instruments
+from services.live_stream.bars.conditions import SETS_ANYTHING, table_codes
+from services.live_stream.bars.grid import OUTSIDE, BarGrid, Hours, day_at
+from services.live_stream.bars.instruments import Instruments
 from stoculus.records.catalog import INTERVAL_US, Schema
 
 _UTC_US: Final = pa.timestamp("us", "UTC")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from services.live_stream.healing import Found
+from services.live_stream.healing.finding import Found
 from stoculus.streams import Origin
 
 MOST_LAGS: Final = 6

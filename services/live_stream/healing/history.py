@@ -14,7 +14,7 @@ from services.kit.chains import Chains
 from services.kit.fetch import BLOCK_BYTES
 from services.kit.names import NameList
 from services.kit.records import option, stock
-from services.live_stream.bar_grid import day_at
+from services.live_stream.bars.grid import day_at
 from services.live_stream.topic import LiveTopic
 from stoculus.calendar import DAY_START, NEW_YORK, to_utc
 from stoculus.errors import NoData, VendorAnswerMalformed

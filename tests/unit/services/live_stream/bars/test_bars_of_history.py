@@ -19,8 +19,8 @@ from services.kit.chains import Chains
 from services.kit.job import Job
 from services.kit.names import NameList
 from services.kit.service import utc_now
-from services.live_stream.bar_grid import Hours
-from services.live_stream.bars import BarBuilder
+from services.live_stream.bars.builder import BarBuilder
+from services.live_stream.bars.grid import Hours
 from simulator.testing import running_simulator
 from stoculus.calendar import Session, option_session_hours, session_hours
 from stoculus.records.catalog import INTERVAL_US, RecordType, Schema, parse_schema

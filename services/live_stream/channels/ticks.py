@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.live_stream.gap import Gap, Stage
-from services.live_stream.heal import Records, missing
-from services.live_stream.healing import Ask, Found, find_ticks, records_of
-from services.live_stream.mending import MendingChannel
+from services.live_stream.channels.gap import Gap, Stage
+from services.live_stream.channels.mending import MendingChannel
+from services.live_stream.healing.difference import Records, missing
+from services.live_stream.healing.finding import Ask, Found, find_ticks, records_of
 from services.live_stream.rows import Live
 
 ROWS_A_TURN: Final = 2_000

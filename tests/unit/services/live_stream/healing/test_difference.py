@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.live_stream.heal import Records, missing
+from services.live_stream.healing.difference import Records, missing
 
 Row = tuple[bytes, int, bytes]
 # Few and short ones, so that equal rows are common and a key's end may look like a body's start.

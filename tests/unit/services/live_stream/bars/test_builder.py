@@ -8,8 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.live_stream.bar_grid import Hours
-from services.live_stream.bars import BarBuilder, LateTrades
+from services.live_stream.bars.builder import BarBuilder, LateTrades
+from services.live_stream.bars.grid import Hours
 from stoculus.calendar import option_session_hours, session_hours
 from stoculus.instruments import OptionContract
 from stoculus.records.catalog import INTERVAL_US, parse_schema, record_type

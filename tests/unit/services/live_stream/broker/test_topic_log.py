@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.live_stream.outlet import TopicLog
+from services.live_stream.broker.outlet import TopicLog
 
 
 def test_an_empty_topic_has_later_records_at_its_end() -> None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from services.live_stream.bar_grid import day_at, midnight_us, session_us
-from services.live_stream.channel import Channel, InstrumentsOn
-from services.live_stream.gap import MOST_LAGS, Gap, Stage
-from services.live_stream.healing import Ask, Found
+from services.live_stream.bars.grid import day_at, midnight_us, session_us
+from services.live_stream.channels.channel import Channel, InstrumentsOn
+from services.live_stream.channels.gap import MOST_LAGS, Gap, Stage
+from services.live_stream.healing.finding import Ask, Found
 from stoculus.calendar import is_trading_day, trading_days
 from stoculus.errors import StoculusError
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import pyarrow as pa
 
-from services.live_stream.heal import Records, missing
+from services.live_stream.healing.difference import Records, missing
 from services.live_stream.topic import LiveTopic
 from stoculus.errors import NotFound
 from stoculus.instruments import OptionContract, Stock
@@ -19,7 +19,7 @@ from stoculus.records.codec import decode, encode
 
 
 class TickHistory(Protocol):
-    """See services.live_stream.history."""
+    """See services.live_stream.healing.history."""
 
     def records(
         self,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from services.live_stream.broker.outlet import Outlet
 from services.live_stream.clock import TapeClock
-from services.live_stream.healing import TickHistory
-from services.live_stream.outlet import Outlet
+from services.live_stream.healing.finding import TickHistory
 from stoculus.records.catalog import RecordType
 from stoculus.streams import StreamEvent
 

@@ -5,9 +5,9 @@ from typing import Final
 
 from confluent_kafka.admin import AdminClient
 
-from services.live_stream.acks import Acknowledgements
-from services.live_stream.channel import Channel
-from services.live_stream.outlet import Outlet
+from services.live_stream.broker.acks import Acknowledgements
+from services.live_stream.broker.outlet import Outlet
+from services.live_stream.channels.channel import Channel
 from stoculus.errors import Conflict, TopicLost
 from stoculus.kafka.compacted import CompactedLog
 from stoculus.streams import Watermark

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.live_stream.conditions import (
+from services.live_stream.bars.conditions import (
     SETS_ANYTHING,
     SETS_FIRST,
     SETS_HIGH,

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.live_stream.bar_grid import Hours, day_at, session_us
-from services.live_stream.gap import Gap, Stage
-from services.live_stream.heal import Records
-from services.live_stream.outlet import Outgoing, TopicLog, outgoing
+from services.live_stream.bars.grid import Hours, day_at, session_us
+from services.live_stream.broker.outlet import Outgoing, TopicLog, outgoing
+from services.live_stream.channels.gap import Gap, Stage
+from services.live_stream.channels.tools import Tools
+from services.live_stream.healing.difference import Records
 from services.live_stream.rows import Live
-from services.live_stream.tools import Tools
 from services.live_stream.topic import LiveTopic
 from stoculus.calendar import is_trading_day
 from stoculus.instruments import OptionContract, Stock

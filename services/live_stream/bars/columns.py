@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.live_stream.conditions import SETS_FIRST, SETS_HIGH, SETS_LAST, SETS_LOW, SETS_VOLUME
+from services.live_stream.bars.conditions import SETS_FIRST, SETS_HIGH, SETS_LAST, SETS_LOW, SETS_VOLUME
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.live_stream import healing, tick_channel
-from services.live_stream.bar_channel import BarChannel
-from services.live_stream.bar_grid import midnight_us
-from services.live_stream.gap import Stage
+from services.live_stream.bars.grid import midnight_us
+from services.live_stream.channels import ticks
+from services.live_stream.channels.bars import BarChannel
+from services.live_stream.channels.gap import Stage
+from services.live_stream.healing import finding
 from stoculus.calendar import session_hours
 from stoculus.instruments import Stock
 from tests.unit.services.live_stream.making import Trade, micros
@@ -25,11 +26,11 @@ OPS = ("step", "step", "step", "lose", "connect", "drop", "work", "mark", "kill"
 
 @pytest.fixture
 def street_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Street]:
-    monkeypatch.setattr(tick_channel, "ROWS_A_TURN", 4)
+    monkeypatch.setattr(ticks, "ROWS_A_TURN", 4)
 
     def make(schema: str = "trade", **facts: object) -> Street:
         street = Street(schema, **facts)  # type: ignore[arg-type]
-        monkeypatch.setattr(healing, "PartitionReader", street.broker.reader)
+        monkeypatch.setattr(finding, "PartitionReader", street.broker.reader)
         return street
 
     return make

@@ -1,0 +1,1 @@
+"""Bars from trades, by the vendor's rules."""

@@ -1,0 +1,1 @@
+"""History of what a live topic lacks."""
