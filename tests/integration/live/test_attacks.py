@@ -11,6 +11,8 @@ from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import AFTER_THE_LAST_US, Live, as_streamed, whole
 from tests.integration.services.harness import until
 
+pytestmark = pytest.mark.chaos
+
 DAY = date(2024, 1, 3)
 CALL, PUT = "XSP   240105C00470000", "XSP   240105P00470000"
 SPEED = 1500
