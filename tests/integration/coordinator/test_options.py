@@ -196,6 +196,7 @@ def test_without_the_option_service_stocks_go_on(own_stack: Stack) -> None:
     until(lambda: away(own_stack) == ["live-stream"], "but for streams nothing is amiss")
 
 
+@pytest.mark.chaos
 def test_a_mixed_backtest_goes_on_with_its_stocks_while_the_option_service_hangs_and_dies(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.options.start()
@@ -224,6 +225,7 @@ def state_of(stack: Stack, backtest_id: str, task: int) -> str:
     return str(stack.show(backtest_id)["tasks"][task]["state"])
 
 
+@pytest.mark.chaos
 def test_a_deleted_mixed_backtest_waits_for_the_service_that_may_still_write(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.options.start()

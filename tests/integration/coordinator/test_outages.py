@@ -66,6 +66,7 @@ def test_a_backtest_survives_kill_9_of_coordinator_and_service(own_stack: Stack)
     assert done["state"] == "completed", done
 
 
+@pytest.mark.chaos
 def test_what_was_paused_stays_paused_over_a_restart(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.coordinator.start()
@@ -84,6 +85,7 @@ def test_what_was_paused_stays_paused_over_a_restart(own_stack: Stack) -> None:
     own_stack.wait_for("asleep", "completed")
 
 
+@pytest.mark.chaos
 def test_a_deletion_goes_on_after_a_restart(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.coordinator.start()

@@ -61,13 +61,14 @@ def test_no_topics_are_no_request(admin: AdminClient) -> None:
     delete_topics(admin, [])
 
 
-def test_control_topics_are_compacted_and_may_be_created_again(admin: AdminClient) -> None:
+def test_control_topics_are_made_as_they_are_wanted_and_may_be_created_again(admin: AdminClient) -> None:
     create_control_topics(admin)
 
     counts = partition_counts(admin)
-    for name, (partitions, _) in CONTROL_TOPICS.items():
+    for name, (partitions, wanted) in CONTROL_TOPICS.items():
         assert counts[name] == partitions
-        assert settings_of(admin, name)["cleanup.policy"] == "compact"
+        assert settings_of(admin, name).items() >= wanted.items()
+        assert ("cleanup.policy" in wanted) == (name != topics.STREAM_EVENTS)
     assert counts[topics.CHECKPOINTS] == 8
 
 

@@ -3,12 +3,16 @@
 from collections import Counter
 from datetime import date
 
+import pytest
+
 from services.live_stream.bars.grid import midnight_us
 from stoculus.streams import StreamSpec
 from tests.conftest import free_ports
 from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import AFTER_THE_LAST_US, whole
 from tests.integration.services.harness import Service, until
+
+pytestmark = pytest.mark.chaos
 
 DAY = date(2024, 1, 3)
 FEED = {"asset": "stock", "ticker": "WMT", "schema": "quote"}

@@ -6,10 +6,14 @@ tests/chaos does so at random moments, for longer.
 from collections import Counter
 from datetime import date
 
+import pytest
+
 from services.live_stream.bars.grid import midnight_us
 from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import AFTER_THE_LAST_US, Live, as_streamed, whole
 from tests.integration.services.harness import until
+
+pytestmark = pytest.mark.chaos
 
 DAY = date(2024, 1, 3)
 SPEED = 2000

@@ -14,9 +14,9 @@ MSFT = {"asset": "stock", "ticker": "MSFT"}
 STOCK_RECORDS = {"quote": "StockQuote", "trade": "StockTrade", "ohlcv1m": "StockOhlcv"}
 CHAIN = {
     "asset": "option",
-    "root": "SPXW",
+    "root": "XSP",
     "expirations": ["2024-01-05"],
-    "strikes": {"min": 4700, "max": 4710},
+    "strikes": {"min": 470, "max": 471},
 }
 
 
@@ -51,7 +51,7 @@ def test_a_chain_is_as_its_history(
     day = str(SYNTHETIC_DAY)
     chain = {name: value for name, value in CHAIN.items() if name != "asset"}
     expected = history(live.simulator.url, "historical_option", **chain, schema=schema, start=day, end=day)
-    found = whole(streamed[f"option-spxw-{schema}-live"])
+    found = whole(streamed[f"option-xsp-{schema}-live"])
 
     # Ticks of the same millisecond come in the tape's order, not in that of the chain.
     assert Counter(found) == Counter(as_streamed(expected, STOCK_RECORDS[schema].replace("Stock", "Option")))

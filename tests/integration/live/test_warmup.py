@@ -11,6 +11,8 @@ from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import AFTER_THE_LAST_US, Live, as_streamed, whole
 from tests.integration.services.harness import until
 
+pytestmark = pytest.mark.chaos
+
 DAY, DAY_BEFORE = date(2024, 1, 3), date(2024, 1, 2)
 CHAIN = {"root": "SPXW", "contracts": ["SPXW  240105C04700000", "SPXW  240105P04700000"]}
 RECORDS = {"quote": "Quote", "trade": "Trade", "ohlcv1m": "Ohlcv"}

@@ -15,6 +15,7 @@ def record(*fields: tuple[str, str]) -> Schema:
     return Schema(json.dumps({"type": "record", "name": "Probe", "fields": described}), "AVRO")
 
 
+@pytest.mark.chaos
 def test_ids_outlive_kill_9_right_after_they_were_given(registry: Registry) -> None:
     subject = f"probe-{uuid4().hex[:8]}"
     schema = record((f"f_{subject[6:]}", "long"))

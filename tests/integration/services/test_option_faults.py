@@ -11,6 +11,8 @@ from tests.integration.kafka.conftest import Record, messages_of
 from tests.integration.services.conftest import Read, ServiceOf
 from tests.integration.services.harness import Checkpoints, Service, Simulator, by_day, content
 
+pytestmark = pytest.mark.chaos
+
 FIRST_DAY, LAST_DAY = date(2024, 2, 1), date(2024, 2, 14)
 BARS = "option/history/ohlc"
 WAITED_OUT: dict[str, tuple[dict[str, Any], int]] = {

@@ -17,6 +17,8 @@ from tests.integration.services.conftest import Read, ServiceOf
 from tests.integration.services.harness import Checkpoints, Service, Simulator, content, hash_of, until
 from tests.integration.services.transactions import ends
 
+pytestmark = pytest.mark.chaos
+
 DAY = "2024-01-03"
 TRIES = 8
 

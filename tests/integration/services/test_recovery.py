@@ -206,6 +206,7 @@ def test_a_topic_that_is_gone_is_not_begun_anew(
     assert half_written in now.failure.message
 
 
+@pytest.mark.chaos
 def test_a_registry_that_dies_hinders_only_who_has_not_asked_it_yet(
     own_service: Service,
     registry: Registry,
