@@ -23,6 +23,7 @@ DAY_END: Final = time(23, 59, 59, 999_000)
 # rest.md 10.1: between 00:00 and 01:45 the previous day's history may be missing.
 SETTLED_AT: Final = time(1, 45)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Session = Literal["regular", "extended"]
 
@@ -117,6 +118,11 @@ def to_utc(day: date, at: time) -> datetime:
     return datetime.combine(day, at, NEW_YORK).astimezone(UTC)
 
 
+def to_utc_us(day: date, at: time) -> int:
+    """New York wall time to microseconds since the epoch; of a doubled hour the first."""
+    return (to_utc(day, at) - _EPOCH) // _MICROSECOND
+
+
 def market_time_us(text: str, *, field: str | None = None) -> int:
     """Microseconds since the epoch of an ISO 8601 day or time; without an offset it is New York's.
 
@@ -125,7 +131,7 @@ def market_time_us(text: str, *, field: str | None = None) -> int:
     try:
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)
-        return (aware - _EPOCH) // timedelta(microseconds=1)
+        return (aware - _EPOCH) // _MICROSECOND
     except ValueError as error:
         raise InvalidRequest(
             f"{text[:60]!r} is not a time.",

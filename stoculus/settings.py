@@ -54,17 +54,22 @@ class ClientSettings(Connections):
     coordinator_url: str = "http://127.0.0.1:8000"
 
 
-class ServiceSettings(Connections):
-    """A historical service's."""
+class VendorSettings(Connections):
+    """What the services that ask the terminal share."""
 
     host: str = "127.0.0.1"
-    historical_stock_port: int = 8101
-    historical_option_port: int = 8102
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
     theta_idle_timeout_s: float = Field(
         default=60, gt=0, description="seconds without a byte before a request is given up"
     )
+
+
+class ServiceSettings(VendorSettings):
+    """A historical service's."""
+
+    historical_stock_port: int = 8101
+    historical_option_port: int = 8102
     memory_budget_mb: int = Field(default=256, ge=32, description="for rows on their way from the vendor to the broker")
     concurrent_tasks: int = Field(default=16, ge=1, le=128)
     spill_dir: Path = Field(
@@ -73,17 +78,11 @@ class ServiceSettings(Connections):
     )
 
 
-class LiveSettings(Connections):
+class LiveSettings(VendorSettings):
     """The live service's."""
 
-    host: str = "127.0.0.1"
     live_stream_port: int = 8103
-    theta_url: str = "http://127.0.0.1:25503"
     theta_stream_url: str = "ws://127.0.0.1:25520/v1/events"
-    theta_tier: Tier = "free"
-    theta_idle_timeout_s: float = Field(
-        default=60, gt=0, description="seconds without a byte before a request is given up"
-    )
     live_grace_ms: int = Field(
         default=2000, ge=0, le=60_000, description="how long after its end a bar waits for trades that come late"
     )

@@ -4,6 +4,7 @@ import sys
 
 from services.historical_stock.app import build
 from services.kit.service import run
+from stoculus.settings import ServiceSettings
 
 if __name__ == "__main__":
-    sys.exit(run(build, lambda settings: settings.historical_stock_port))
+    sys.exit(run(ServiceSettings, build, lambda settings: settings.historical_stock_port))

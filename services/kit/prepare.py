@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 import numpy as np
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stoculus.calendar import to_utc
+from stoculus.calendar import to_utc_us
 from stoculus.records.catalog import RecordType
 from stoculus.records.codec import encode
 from theta_client.client import BadRow, Block, Window
@@ -22,7 +21,6 @@ IsEmpty = Callable[[pa.RecordBatch], pa.BooleanArray]
 """Which rows of record columns are empty: a bar without volume, a quote without a side."""
 
 OUTSIDE: Final = "the time is outside of the requested range"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,4 @@ def bounds_us(window: Window) -> tuple[int, int]:
     if window.start_time is None or window.end_time is None:
         # EOD: the report comes after the close, at times of its own.
         return 0, np.iinfo(np.int64).max
-    low = to_utc(window.start, window.start_time)
-    high = to_utc(window.end, window.end_time)
-    micro = timedelta(microseconds=1)
-    return (low - _EPOCH) // micro, (high - _EPOCH) // micro
+    return to_utc_us(window.start, window.start_time), to_utc_us(window.end, window.end_time)

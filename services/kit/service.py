@@ -23,24 +23,25 @@ from services.kit.runner import TaskRunner
 from services.kit.tasks import task_routes
 from stoculus.errors import SettingsInvalid, StoculusError
 from stoculus.kafka import admin, registry
-from stoculus.settings import ServiceSettings
+from stoculus.settings import ServiceSettings, VendorSettings
 from stoculus.tasks import HistoricalTask
 from theta_client.client import ThetaClient
 
 EX_CONFIG: Final = 78
 
 AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
+AnySettings = TypeVar("AnySettings", bound=VendorSettings)
 
 
-def connect_vendor(settings: ServiceSettings) -> ThetaClient:
+def connect_vendor(settings: VendorSettings) -> ThetaClient:
     """The client of the terminal that the settings name. Nothing is connected before it is needed."""
     return ThetaClient(settings.theta_url, settings.theta_tier, idle_timeout_s=settings.theta_idle_timeout_s)
 
 
-def run(build: Callable[[ServiceSettings], FastAPI], port_of: Callable[[ServiceSettings], int]) -> int:
-    """Serve what `build` makes until SIGTERM. Exit code 78 (EX_CONFIG) for a wrong setting."""
+def run(kind: type[AnySettings], build: Callable[[AnySettings], FastAPI], port_of: Callable[[AnySettings], int]) -> int:
+    """Serve what `build` makes of settings of a kind until SIGTERM. Exit code 78 (EX_CONFIG) for a wrong setting."""
     try:
-        settings = ServiceSettings.load(os.environ)
+        settings = kind.load(os.environ)
     except SettingsInvalid as error:
         sys.stderr.write(f"{error}\n")
         return EX_CONFIG

@@ -12,7 +12,7 @@ from services.kit.app import create_app
 from services.kit.chains import Chains
 from services.kit.environment import Headers
 from services.kit.names import NameList
-from services.kit.service import utc_now
+from services.kit.service import connect_vendor, utc_now
 from services.live_stream.api import stream_routes
 from services.live_stream.counts import Counts
 from services.live_stream.healing.history import History
@@ -21,12 +21,11 @@ from services.live_stream.plan import LivePlanner
 from services.live_stream.wanted import Streams
 from stoculus.kafka import registry
 from stoculus.settings import LiveSettings
-from theta_client.client import ThetaClient
 
 
 def build(settings: LiveSettings) -> FastAPI:
     """The app of live-stream."""
-    client = ThetaClient(settings.theta_url, settings.theta_tier, idle_timeout_s=settings.theta_idle_timeout_s)
+    client = connect_vendor(settings)
     symbols, chains = NameList("stock", client.symbols, utc_now), Chains(client, utc_now)
     planner, streams = LivePlanner(client, symbols, chains, utc_now), Streams()
     headers = Headers(registry.connect(settings.registry_url), settings.registry_url)

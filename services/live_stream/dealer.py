@@ -88,7 +88,7 @@ class Dealer:
         self._trades = {}
 
     def _deal(self, live: Live, asset: Asset, kind: TicksKind, frames: Frames) -> None:
-        times = live.records["ts_event"].view(pa.int64()).to_numpy()
+        times = live.times_us
         low_us, high_us = int(times.min()), int(times.max())
         self._clock.saw(high_us, frames.received_us[-1], low_us)
         topic_of = self._routes.ticks[kind][live.numbers]

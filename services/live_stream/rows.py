@@ -35,6 +35,12 @@ class Live:
     numbers: NDArray[np.int32]
     received_us: NDArray[np.int64]
 
+    @property
+    def times_us(self) -> NDArray[np.int64]:
+        """The event times, microseconds UTC."""
+        times: NDArray[np.int64] = self.records["ts_event"].view(pa.int64()).to_numpy()
+        return times
+
     def where(self, mask: NDArray[np.bool_]) -> "Live":
         """The rows for which the mask holds."""
         return Live(self.records.filter(pa.array(mask)), self.numbers[mask], self.received_us[mask])

@@ -1,6 +1,5 @@
 """The loop of the live service: messages in, records out, and everything that goes by the tape's clock."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -36,7 +35,6 @@ from theta_client.stream.events import (
 from theta_client.stream.session import StreamSession
 from theta_client.stream.subscription import Subscription
 
-log = logging.getLogger(__name__)
 MOST_FRAMES: Final = 4_096
 TURN_S: Final = 0.005
 """So long after a turn with messages the next one begins: those that come meanwhile share its fixed costs."""

@@ -33,21 +33,25 @@ def market_time_us(text: str) -> int:
         raise typer.BadParameter(f"{error} {error.remedy}") from error
 
 
+From = Annotated[
+    int | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        parser=market_time_us,
+        help="Begin at this market time (ISO). Without an offset it is New York time: 2024-01-02T09:30.",
+    ),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="End after so many records.")]
+
+
 def consume(
     topic: str,
     group: Annotated[
         str | None, typer.Option(help="Read as a member of this consumer group, from where it stands, and commit.")
     ] = None,
-    start_us: Annotated[
-        int | None,
-        typer.Option(
-            "--from",
-            metavar="TIME",
-            parser=market_time_us,
-            help="Begin at this market time (ISO). Without an offset it is New York time: 2024-01-02T09:30.",
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
+    start_us: From = None,
+    limit: Limit = None,
     output: Annotated[Output, typer.Option(help="table: times are New York. json, csv: times are UTC.")] = Output.TABLE,
     follow: Annotated[
         bool, typer.Option("--follow", help="Do not end at the end of the topic: wait for more.")

@@ -18,6 +18,11 @@ _KNOWN_CHECK_S: Final = 0.05
 QUIET: Final = {"log_level": 2}
 """librdkafka writes a line to stderr for each refused connection; what matters comes as an error."""
 
+NO_TOPIC: Final = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+)
+"""The codes by which broker and client say that there is no such topic."""
+
 NEVER_ROLL_MS: Final = 2**63 - 1
 
 DATA_CONFIG: Final = {"retention.ms": "-1", "segment.ms": str(NEVER_ROLL_MS)}

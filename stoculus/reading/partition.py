@@ -7,13 +7,12 @@ from typing import Any, Final, Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from stoculus.errors import BrokerUnavailable, NotFound, StoculusError, TopicLost
-from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
 
 BATCH_MESSAGES: Final = 10_000
 # `consume` waits for all it was asked for or the whole time-out: a long one is paid at every end of a topic.
 POLL_S: Final = 0.02
 _SILENT_POLLS: Final = int(REQUEST_TIMEOUT_S / POLL_S)
-_UNKNOWN: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 
@@ -33,7 +32,7 @@ def consumer_config(bootstrap: str, group: str = "stoculus-unused") -> dict[str,
 
 def reading_error(error: KafkaError, topic: str) -> StoculusError:
     """The error of the suite's tree for an error of reading a topic."""
-    if error.code() in _UNKNOWN:
+    if error.code() in NO_TOPIC:
         return NotFound(f"There is no topic {topic}.", remedy="`stoculus topics` lists what there is.")
     if error.code() in _GONE:
         return TopicLost(f"Records of {topic} that were to be read are gone: {error.str()}.", remedy="Read it anew.")

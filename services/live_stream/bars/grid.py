@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.kit.new_york import days_of
-from stoculus.calendar import DAY_START, is_trading_day, new_york_day, to_utc
+from stoculus.calendar import DAY_START, is_trading_day, new_york_day, to_utc_us
 
 Hours = Callable[[date], tuple[time, time]]
 """First and last moment of the session of a trading day, New York time, both included: see `stoculus.calendar`."""
@@ -17,7 +17,6 @@ Hours = Callable[[date], tuple[time, time]]
 OUTSIDE: Final = -1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = _EPOCH.date()
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class BarGrid:
@@ -72,10 +71,10 @@ def day_at(us: int) -> date:
 
 def midnight_us(day: date) -> int:
     """When a New York day begins."""
-    return (to_utc(day, DAY_START) - _EPOCH) // _MICROSECOND
+    return to_utc_us(day, DAY_START)
 
 
 def session_us(day: date, hours: Hours) -> tuple[int, int]:
     """First and last moment of the session of a trading day, both included."""
     first, last = hours(day)
-    return (to_utc(day, first) - _EPOCH) // _MICROSECOND, (to_utc(day, last) - _EPOCH) // _MICROSECOND
+    return to_utc_us(day, first), to_utc_us(day, last)

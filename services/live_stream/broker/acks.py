@@ -6,16 +6,15 @@ import threading
 from collections.abc import Mapping
 from typing import Final
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from stoculus.errors import StoculusError
-from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
 
 log = logging.getLogger(__name__)
 _RETRY_S: Final = 0.2
-_UNKNOWN: Final = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -33,7 +32,7 @@ def ends_of(admin: AdminClient, topics: list[str]) -> dict[str, int]:
         try:
             ends[partition.topic] = answer.result().offset
         except KafkaException as error:
-            if error.args[0].code() not in _UNKNOWN:
+            if error.args[0].code() not in NO_TOPIC:
                 raise broker_error(error, "asking for the ends of live topics") from error
     return ends
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 import numpy as np
@@ -70,7 +70,7 @@ class TopicLog:
         return self._spans[0][0] if self._spans else self.end if self._first < 0 else self._first
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Encoded rows on their way: `topic_of` are numbers of topics, -1 for none."""
 
@@ -84,15 +84,13 @@ class Outgoing:
 
     def rest(self, row: int) -> "Outgoing":
         """The rows from one on."""
-        some = slice(row, None)
-        return Outgoing(
-            self.header,
-            self.keys[some],
-            self.bodies[some],
-            self.ts_event[some],
-            self.topic_of[some],
-            self.ingest_us[some],
-            self.origin,
+        return replace(
+            self,
+            keys=self.keys[row:],
+            bodies=self.bodies[row:],
+            ts_event=self.ts_event[row:],
+            topic_of=self.topic_of[row:],
+            ingest_us=self.ingest_us[row:],
         )
 
 
@@ -135,8 +133,9 @@ class Outlet:
 
     def put(self, rows: Outgoing) -> None:
         """Hand rows over; never waits."""
-        if self._waiting or not self._take(rows):
-            self._waiting.append(rows)
+        rest = rows if self._waiting else self._take(rows)
+        if rest is not None:
+            self._waiting.append(rest)
 
     def pump(self, timeout_s: float = 0.0) -> bool:
         """Serve the producer, and hand over what waits. Whether nothing waits any more."""
@@ -144,7 +143,9 @@ class Outlet:
         while self._events and self.write(*self._events[0]):
             self._events.popleft()
         while self._waiting:
-            if not self._take(self._waiting[0]):
+            rest = self._take(self._waiting[0])
+            if rest is not None:
+                self._waiting[0] = rest
                 return False
             self._waiting.popleft()
         return True
@@ -173,8 +174,8 @@ class Outlet:
         # Its own close() would wait for a broker that is away.
         del self._producer
 
-    def _take(self, rows: Outgoing) -> bool:
-        """Enqueue as many rows as fit; `rows` becomes the rest."""
+    def _take(self, rows: Outgoing) -> Outgoing | None:
+        """Enqueue as many rows as fit; return the rest."""
         try:
             taken = enqueue_live(
                 self._producer,
@@ -190,12 +191,7 @@ class Outlet:
         except KafkaException as error:
             raise broker_error(error, "writing live records") from error
         self._uncounted.append((rows.topic_of[:taken], rows.ts_event[:taken]))
-        if taken == len(rows.bodies):
-            return True
-        rest = rows.rest(taken)
-        for name in rows.__slots__:
-            setattr(rows, name, getattr(rest, name))
-        return False
+        return None if taken == len(rows.bodies) else rows.rest(taken)
 
     def _count(self) -> None:
         # Together: a batch has some tens of rows, and others look some times a second.

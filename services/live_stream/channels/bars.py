@@ -127,9 +127,8 @@ class BarChannel(MendingChannel):
         if self._builder is None:
             self._builder = self._new_builder(gap.from_us)
         self.complete_us = self._builder.watermark_us
-        for rows in self._kept:
-            times = rows.records["ts_event"].view(pa.int64()).to_numpy()
-            self._add(rows.where(times >= gap.until_us).records)
+        for rows in self._kept_from(gap.until_us or 0):
+            self._add(rows.records)
         if not self.is_open:
             self._close_bars()
 

@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Final, cast
 
@@ -120,7 +120,7 @@ class Channel(ABC):
 
     def take(self, rows: Live) -> None:
         """Rows of the topic's instruments, in order."""
-        times = rows.records["ts_event"].view(pa.int64()).to_numpy()
+        times = rows.times_us
         if self.hours is not None and not self._is_inside(int(times.min()), int(times.max())):
             inside = np.zeros(len(times), np.bool_)
             for day in {day_at(int(times.min())), day_at(int(times.max()))}:
@@ -189,6 +189,11 @@ class Channel(ABC):
         if self._kept_rows > MOST_KEPT and self.gap is not None and self.gap.stage is not Stage.WRITING:
             self._drop_kept()
             self.gap.unconfirmed()
+
+    def _kept_from(self, us: int) -> Iterator[Live]:
+        """The rows that wait, of a time and later."""
+        for rows in self._kept:
+            yield rows.where(rows.times_us >= us)
 
     def _drop_kept(self) -> None:
         self._kept, self._kept_rows = [], 0

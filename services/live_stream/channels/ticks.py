@@ -4,7 +4,6 @@ import threading
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.live_stream.channels.gap import Gap, Stage
@@ -74,9 +73,8 @@ class TickChannel(MendingChannel):
         if not gap.holds:
             self._put_late()
             return
-        for rows in self._kept:
-            times = rows.records["ts_event"].view(pa.int64()).to_numpy()
-            self._put(rows.where(times >= gap.until_us))
+        for rows in self._kept_from(gap.until_us or 0):
+            self._put(rows)
         self._rows = None
 
     def _put_late(self) -> None:

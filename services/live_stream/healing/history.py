@@ -14,9 +14,9 @@ from services.kit.chains import Chains
 from services.kit.fetch import BLOCK_BYTES
 from services.kit.names import NameList
 from services.kit.records import option, stock
-from services.live_stream.bars.grid import day_at
+from services.live_stream.bars.grid import day_at, midnight_us
 from services.live_stream.topic import LiveTopic
-from stoculus.calendar import DAY_START, NEW_YORK, to_utc
+from stoculus.calendar import NEW_YORK
 from stoculus.errors import NoData, VendorAnswerMalformed
 from stoculus.instruments import OptionContract, Stock
 from theta_client.client import Block, HistoryRequest, OptionRequest, Request, ThetaClient, Window
@@ -135,7 +135,7 @@ class History:
 def _spans(from_us: int, until_us: int) -> Iterator[_Span]:
     while from_us < until_us:
         day = day_at(from_us)
-        end_us = min(until_us, _first_us(day + timedelta(days=1)))
+        end_us = min(until_us, midnight_us(day + timedelta(days=1)))
         yield _Span(day, from_us, end_us)
         from_us = end_us
 
@@ -199,7 +199,3 @@ def _wall_time(us: int) -> time:
     """New York wall time, whole milliseconds."""
     at = (_EPOCH + us * _MICROSECOND).astimezone(NEW_YORK)
     return at.time().replace(microsecond=at.microsecond // _MS_US * _MS_US)
-
-
-def _first_us(day: date) -> int:
-    return (to_utc(day, DAY_START) - _EPOCH) // _MICROSECOND

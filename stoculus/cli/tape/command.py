@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from stoculus.cli.connections import reachable_kafka, settings
-from stoculus.cli.consume import market_time_us
+from stoculus.cli.consume import From, Limit
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -26,16 +26,8 @@ MOST_LINES: Final = 500
 def tape(
     topics: Annotated[list[str], typer.Argument(help="Live or historical ones.", show_default=False)],
     last: Annotated[int | None, typer.Option(min=1, help="Begin with so many records that are there.")] = None,
-    start_us: Annotated[
-        int | None,
-        typer.Option(
-            "--from",
-            metavar="TIME",
-            parser=market_time_us,
-            help="Begin at this market time (ISO). Without an offset it is New York time: 2024-01-02T09:30.",
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
+    start_us: From = None,
+    limit: Limit = None,
     latency: Annotated[bool, typer.Option("--latency", help="Say how long ago the vendor's message came in.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object a line; times are UTC.")] = False,
 ) -> None:
