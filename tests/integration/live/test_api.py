@@ -82,7 +82,8 @@ def test_bars_of_another_grid_are_refused(live: Live) -> None:
 
 
 def test_metrics_tell_of_the_tape(live: Live) -> None:
-    text = live.service.http.get("/metrics").text
+    def text() -> str:
+        return live.service.http.get("/metrics").text
 
-    assert "stoculus_live_lease 1.0" in text
-    assert "stoculus_live_messages_total" in text
+    until(lambda: "stoculus_live_lease 1.0" in text(), "it holds the lease")
+    assert "stoculus_live_messages_total" in text()
