@@ -51,7 +51,7 @@ calendar: $(READY) ## write the days on which the market did not close at 16:00 
 
 clean: ## stop the local stack; remove its state and all that was built, .venv too
 	@if [ -x $(BIN)/stoculus ]; then $(BIN)/stoculus local down; fi
-	@rm -rf .venv var build *.egg-info stoculus/kafka/*.so theta_client/stream/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv var build *.egg-info services/live_stream/*.so stoculus/kafka/*.so theta_client/stream/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define CHECK_PYTHON
@@ -65,11 +65,11 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-$(READY): requirements.lock pyproject.toml $(wildcard setup.py stoculus/kafka/_enqueue.c theta_client/stream/_cut.c)
+$(READY): requirements.lock pyproject.toml $(wildcard setup.py services/live_stream/_encode.c stoculus/kafka/_enqueue.c theta_client/stream/_cut.c)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH. Install it: \`sudo apt-get install python3 python3-venv\` (Debian, Ubuntu) or \`brew install python\` (macOS)." >&2; exit 1; }
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	@echo "Installing the dependencies into .venv: some minutes where none is cached …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -135,6 +135,9 @@ class Instance:
         stack.callback(marks.close)
         threads = ThreadPoolExecutor(_HEALING_THREADS, thread_name_prefix="heal")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        # Of its own: a stream is stopped also while all that heal wait for the vendor.
+        wishes = ThreadPoolExecutor(1, thread_name_prefix="wish")
+        stack.callback(wishes.shutdown, wait=False, cancel_futures=True)
         session = StreamSession(settings.theta_stream_url, buffer_frames=settings.live_buffer_messages)
         tools = Tools(
             outlet=outlet,
@@ -155,6 +158,7 @@ class Instance:
             read_marks(settings.kafka_bootstrap),
             partial(ends_of, self._admin),
             self._enumerate,
+            wishes,
             self._counts,
             first_day=settings.live_date,
             silence_s=settings.live_silence_s,

@@ -45,7 +45,7 @@ class Acknowledgements:
         self._asked: queue.Queue[list[str]] = queue.Queue(1)
         self._told: queue.Queue[Mapping[str, int]] = queue.Queue()
         self._stop = threading.Event()
-        self._busy = False
+        self._busy = self._failed = False
         self._thread = threading.Thread(target=self._run, name="acknowledgements", daemon=True)
         self._thread.start()
 
@@ -82,8 +82,14 @@ class Acknowledgements:
 
     def _ends(self, topics: list[str]) -> Mapping[str, int]:
         try:
-            return ends_of(self._admin, topics)
+            ends = ends_of(self._admin, topics)
         except StoculusError as error:
-            log.warning("The ends of live topics are not told: %s", error)
+            if not self._failed:
+                log.warning("The ends of live topics are not told, until said otherwise: %s", error)
+            self._failed = True
             self._stop.wait(_RETRY_S)
             return {}
+        if self._failed:
+            log.info("The ends of live topics are told again")
+        self._failed = False
+        return ends
