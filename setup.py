@@ -4,6 +4,7 @@ from setuptools import Extension, setup
 
 setup(
     ext_modules=[
+        Extension("services.live_stream._encode", ["services/live_stream/_encode.c"], optional=True),
         Extension("stoculus.kafka._enqueue", ["stoculus/kafka/_enqueue.c"], optional=True),
         Extension("theta_client.stream._cut", ["theta_client/stream/_cut.c"], optional=True),
     ]

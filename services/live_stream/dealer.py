@@ -4,16 +4,13 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import numpy as np
-import pyarrow as pa
-
-from services.live_stream.broker.outlet import Outlet, outgoing
+from services.live_stream.broker.outlet import Outlet
 from services.live_stream.channels.channel import Channel
 from services.live_stream.clock import TapeClock
 from services.live_stream.counts import Counts
 from services.live_stream.routes import NOWHERE, Routes
-from services.live_stream.rows import Live, Rows
-from stoculus.records.catalog import RECORDS, Asset, Kind, RecordType, record_type
+from services.live_stream.rows import Live, Rows, joined
+from stoculus.records.catalog import Asset, Kind, RecordType
 from theta_client.client import TicksKind
 from theta_client.stream.buffer import Frames
 from theta_client.stream.parse import Parser
@@ -69,38 +66,36 @@ class Dealer:
         instruments = self._parser.instruments
         self._routes.update(instruments, self._channels.values(), changed=self._changed)
         self._changed = False
-        for asset, live in self._rows.quotes(parsed.quotes, instruments).items():
-            self._deal(live, asset, "quote", frames)
+        for live in self._rows.quotes(parsed.quotes, instruments).values():
+            self._deal(live, "quote", frames)
         for asset, live in self._rows.trades(parsed.trades, instruments).items():
-            self._deal(live, asset, "trade", frames)
+            self._deal(live, "trade", frames)
             if self._routes.bars:
                 self._trades.setdefault(asset, []).append(live)
 
     def deal_trades(self) -> None:
         """Give the gathered trades to the channels that make bars of them."""
         for asset, parts in self._trades.items():
-            together = _joined(parts)
+            together = joined(parts)
             for channel, mask in self._routes.bars:
                 if channel.topic.asset == asset:
-                    of_channel = mask[together.numbers]
+                    of_channel = mask[together.table.instruments]
                     if of_channel.any():
                         channel.take(together.where(of_channel))
         self._trades = {}
 
-    def _deal(self, live: Live, asset: Asset, kind: TicksKind, frames: Frames) -> None:
-        times = live.times_us
+    def _deal(self, live: Live, kind: TicksKind, frames: Frames) -> None:
+        times = live.table.times_us
         low_us, high_us = int(times.min()), int(times.max())
         self._clock.saw(high_us, frames.received_us[-1], low_us)
-        topic_of = self._routes.ticks[kind][live.numbers]
+        topic_of = self._routes.ticks[kind][live.table.instruments]
         for channel in self._not_plain(kind, low_us, high_us):
             own = topic_of == channel.number
             if own.any():
                 channel.take(live.where(own))
                 topic_of[own] = NOWHERE
         if topic_of.max() != NOWHERE:
-            record = record_type(RECORDS[asset][kind])
-            header = self._header_of(record)
-            self._outlet.put(outgoing(live.records, record, header, topic_of, live.received_us, "live"))
+            self._outlet.put(live.outgoing(self._header_of(live.shape.record), topic_of, "live"))
 
     def _not_plain(self, kind: TicksKind, low_us: int, high_us: int) -> Iterable[Channel]:
         # The usual ones are told at a glance: there may be thousands.
@@ -109,12 +104,3 @@ class Dealer:
             for channel in self._of_kind.get(kind, ())
             if (channel.gap or channel.hours) and not channel.is_plain(low_us, high_us)
         ]
-
-
-def _joined(parts: list[Live]) -> Live:
-    if len(parts) == 1:
-        return parts[0]
-    [records] = pa.Table.from_batches([part.records for part in parts]).combine_chunks().to_batches()
-    return Live(
-        records, np.concatenate([part.numbers for part in parts]), np.concatenate([part.received_us for part in parts])
-    )

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final
@@ -36,8 +36,10 @@ from theta_client.stream.session import StreamSession
 from theta_client.stream.subscription import Subscription
 
 MOST_FRAMES: Final = 4_096
-TURN_S: Final = 0.005
-"""So long after a turn with messages the next one begins: those that come meanwhile share its fixed costs."""
+SHORTEST_TURN_S: Final = 0.002
+LONGEST_TURN_S: Final = 0.05
+REQUEST_S: Final = 0.0005
+"""A turn lasts so long for each request that it makes of the broker: rows that come meanwhile share the next ones."""
 _WAIT_S: Final = 0.02
 _TICK_S: Final = 0.05
 _RETRY_S: Final = 2.0
@@ -63,6 +65,7 @@ class Tape:
         known: dict[str, Watermark],
         ends_of: Callable[[list[str]], Mapping[str, int]],
         enumerate_feed: Enumerate,
+        wishes: Executor,
         counts: Counts,
         *,
         first_day: date | None,
@@ -81,6 +84,7 @@ class Tape:
         self._known = known
         self._ends_of = ends_of
         self._enumerate = enumerate_feed
+        self._wishes = wishes
         self._counts = counts
         self._first_day = first_day
         self._dealer = Dealer(tools.outlet, tools.clock, tools.header_of, counts)
@@ -131,7 +135,7 @@ class Tape:
     def turn(self) -> None:
         """Deal what has come, wait a moment where nothing has; every now and then look after all else."""
         time.sleep(max(self._turn_s - time.monotonic(), 0))
-        self._turn_s = time.monotonic() + TURN_S
+        begun_s, requests = time.monotonic(), self._outlet.requests
         heard_us, frames = self._session.heard_us, 0
         for item in self._session.take(MOST_FRAMES, _WAIT_S) if self._outlet.is_free else ():
             if isinstance(item, Frames):
@@ -145,6 +149,7 @@ class Tape:
         if self._outlet.is_free and frames < MOST_FRAMES:
             self._clock.heard(heard_us)
         self._outlet.pump(0 if self._outlet.is_free else _WAIT_S)
+        self._turn_s = begun_s + (turn_s(self._outlet.requests - requests) if frames < MOST_FRAMES else 0)
         now_s = time.monotonic()
         self._silence.saw(frames, now_s)
         if now_s >= self._tick_s:
@@ -224,7 +229,7 @@ class Tape:
         if self._wishing is None:
             is_new = (self._streams.version, self.day) != (self.wish.version, self.wish.day)
             if is_new or (not self.wish.is_whole and now_s >= self._wish_again_s):
-                self._wishing = self._tools.threads.submit(
+                self._wishing = self._wishes.submit(
                     wish_of,
                     self._streams,
                     self.day,
@@ -318,3 +323,8 @@ class Tape:
         self._counts.topics.set(len(self.channels))
         self._counts.gaps.set(sum(channel.gap is not None for channel in self.channels.values()))
         self._counts.lag.set(max(behind, default=0) / 1e6)
+
+
+def turn_s(requests: int) -> float:
+    """How long a turn lasts that makes so many requests of the broker."""
+    return min(max(requests * REQUEST_S, SHORTEST_TURN_S), LONGEST_TURN_S)

@@ -230,7 +230,7 @@ typedef struct {
     Py_ssize_t origin_size;
 } live_t;
 
-static Py_ssize_t produce_live(void *rk, const rows_t *rows, const live_t *live, Py_ssize_t stop, int *code) {
+static Py_ssize_t produce_live(void *rk, const rows_t *rows, const live_t *live, Py_ssize_t stop, int *used, int *code) {
     loop_t loop;
     begin(&loop, rk, 0, rows);
     loop.vu_count = VUS;
@@ -244,13 +244,15 @@ static Py_ssize_t produce_live(void *rk, const rows_t *rows, const live_t *live,
     for (; row < stop; row++) {
         int32_t place = live->topic_of[row];
         if (place == -1) continue;
-        if (!live->rkts[place] && !(live->rkts[place] = topic_new(rk, live->names[place], NULL))) {
+        int is_first = !live->rkts[place];
+        if (is_first && !(live->rkts[place] = topic_new(rk, live->names[place], NULL))) {
             *code = last_error();
             break;
         }
         loop.vus[RKT].u.rkt = live->rkts[place];
         of_ingest->u.header.size = snprintf(ingest, sizeof ingest, "%lld", (long long)live->ingest_us[row]);
         if ((*code = produce_row(&loop, row))) break;
+        *used += is_first;
     }
     free(loop.scratch);
     for (Py_ssize_t place = 0; place < live->count; place++)
@@ -260,14 +262,14 @@ static Py_ssize_t produce_live(void *rk, const rows_t *rows, const live_t *live,
 
 PyDoc_STRVAR(enqueue_live_doc,
 "enqueue_live(producer, topics, topic_of, header, key_offsets, key_data, offsets, data, timestamps_us, ingest_us,\n"
-"origin, stop) -> (next, error)\n\n"
+"origin, stop) -> (next, topics, error)\n\n"
 "Hand rows 0..stop-1 to the producer, each to partition 0 of its topic, with the headers `ingest_us` and `origin`;\n"
-"a row whose topic is -1 is passed over. `next` and `error` are those of `enqueue`.");
+"a row whose topic is -1 is passed over. `next` and `error` are those of `enqueue`; the rows are on so many `topics`.");
 
 static PyObject *enqueue_live(PyObject *self, PyObject *args) {
     PyObject *producer, *topics, *result = NULL;
     Py_ssize_t stop, next = 0;
-    int code = 0;
+    int used = 0, code = 0;
     rows_t rows;
     Py_buffer topic_of, ingest_us;
     live_t live;
@@ -290,9 +292,9 @@ static PyObject *enqueue_live(PyObject *self, PyObject *args) {
         PyErr_NoMemory();
     if (live.rkts) {
         Py_BEGIN_ALLOW_THREADS
-        next = produce_live(rk, &rows, &live, stop, &code);
+        next = produce_live(rk, &rows, &live, stop, &used, &code);
         Py_END_ALLOW_THREADS
-        result = Py_BuildValue("ni", next, code);
+        result = Py_BuildValue("nii", next, used, code);
     }
     free(live.names), free(live.rkts);
     release(&rows), PyBuffer_Release(&topic_of), PyBuffer_Release(&ingest_us);

@@ -57,23 +57,24 @@ def enqueue_live(
     header: bytes,
     keys: pa.StringArray | pa.BinaryArray,
     bodies: pa.BinaryArray,
-    ts_event: pa.TimestampArray,
+    times_us: NDArray[np.int64],
     *,
     origin: bytes,
     ingest_us: NDArray[np.int64],
     use_extension: bool = HAS_EXTENSION,
-) -> int:
+) -> tuple[int, int]:
     """Queue one record a row as `enqueue` does, on `topics[topic_of[row]]`; a row whose place is -1 is passed over.
 
     The records have the headers `ingest_us` (the row's value in decimal digits) and `origin`. Return without waiting
-    how many leading rows are done: fewer than there are where the queue is full. Raise KafkaException as
-    `Producer.produce` does, and ValueError where a row has no topic or an array has not as many rows as `bodies`.
+    how many leading rows are done, fewer than there are where the queue is full, and on how many topics they are. Raise
+    KafkaException as `Producer.produce` does, and ValueError where a row has no topic or an array has not as many rows
+    as `bodies`.
     """
-    columns = (topic_of, keys, bodies, ts_event, ingest_us)
+    columns = (topic_of, keys, bodies, times_us, ingest_us)
     if len({len(column) for column in columns}) > 1:
         raise ValueError(f"the columns have {[len(column) for column in columns]} rows")
     run = _enqueue_live_c if use_extension else _enqueue_live_python
-    return run(producer, tuple(topics), topic_of, header, keys, bodies, ts_event, origin, ingest_us)
+    return run(producer, tuple(topics), topic_of, header, keys, bodies, times_us, origin, ingest_us)
 
 
 def _enqueue_c(
@@ -105,20 +106,20 @@ def _enqueue_live_c(
     header: bytes,
     keys: pa.StringArray | pa.BinaryArray,
     bodies: pa.BinaryArray,
-    ts_event: pa.TimestampArray,
+    times_us: NDArray[np.int64],
     origin: bytes,
     ingest_us: NDArray[np.int64],
-) -> int:
+) -> tuple[int, int]:
     import stoculus.kafka._enqueue as extension
 
     if not len(bodies):
-        return 0
-    buffers = (*_offsets_and_data(keys), *_offsets_and_data(bodies), _unsliced(ts_event).buffers()[1])
+        return 0, 0
+    buffers = (*_offsets_and_data(keys), *_offsets_and_data(bodies), np.ascontiguousarray(times_us, np.int64))
     places, at_us = np.ascontiguousarray(topic_of, np.int32), np.ascontiguousarray(ingest_us, np.int64)
-    row, code = extension.enqueue_live(producer, topics, places, header, *buffers, at_us, origin, len(bodies))
+    row, used, code = extension.enqueue_live(producer, topics, places, header, *buffers, at_us, origin, len(bodies))
     if code not in (0, KafkaError._QUEUE_FULL):
         raise KafkaException(KafkaError(code))
-    return row
+    return row, used
 
 
 def _enqueue_python(
@@ -129,7 +130,7 @@ def _enqueue_python(
     bodies: pa.BinaryArray,
     ts_event: pa.TimestampArray,
 ) -> None:
-    for key, value, time_ms in _rows(header, keys, bodies, ts_event):
+    for key, value, time_ms in _rows(header, keys, bodies, np.asarray(ts_event.cast(pa.int64()))):
         while not _took(producer, topic, value, key, time_ms):
             producer.poll(_QUEUE_FULL_POLL_S)
 
@@ -141,26 +142,26 @@ def _enqueue_live_python(
     header: bytes,
     keys: pa.StringArray | pa.BinaryArray,
     bodies: pa.BinaryArray,
-    ts_event: pa.TimestampArray,
+    times_us: NDArray[np.int64],
     origin: bytes,
     ingest_us: NDArray[np.int64],
-) -> int:
+) -> tuple[int, int]:
     places = topic_of.tolist()
     if places and not -1 <= min(places) <= max(places) < len(topics):
         raise ValueError(f"there is no topic {max(places)} or {min(places)}")
-    rows = zip(places, ingest_us.tolist(), _rows(header, keys, bodies, ts_event), strict=True)
+    rows = zip(places, ingest_us.tolist(), _rows(header, keys, bodies, times_us), strict=True)
     for row, (place, at_us, (key, value, time_ms)) in enumerate(rows):
         headers = [("ingest_us", b"%d" % at_us), ("origin", origin)]
         if place != -1 and not _took(producer, topics[place], value, key, time_ms, headers):
-            return row
-    return len(places)
+            return row, len({*places[:row]} - {-1})
+    return len(places), len({*places} - {-1})
 
 
 def _rows(
-    header: bytes, keys: bytes | pa.BinaryArray | pa.StringArray, bodies: pa.BinaryArray, ts_event: pa.TimestampArray
+    header: bytes, keys: bytes | pa.BinaryArray | pa.StringArray, bodies: pa.BinaryArray, times_us: NDArray[np.int64]
 ) -> Iterator[tuple[bytes, bytes, int]]:
     """Key, value and milliseconds of each row."""
-    times_ms = (np.asarray(ts_event.cast(pa.int64())) // 1000).tolist()
+    times_ms = (times_us // 1000).tolist()
     row_keys = [keys] * len(bodies) if isinstance(keys, bytes) else [_bytes(key) for key in keys.to_pylist()]
     return zip(row_keys, [header + (body or b"") for body in bodies.to_pylist()], times_ms, strict=True)
 

@@ -12,7 +12,7 @@
 enum { MOST_FIELDS = 10, MOST_DIGITS = 15 };
 #define DAY_MS 86400000
 
-typedef struct { const char *name; size_t size; char code; } field_t; /* code as of Python's struct module */
+typedef struct { const char *name; size_t size; char code; } field_t; /* i: int32, q: int64, d: double */
 #define FIELD(name, code) {name, sizeof name - 1, code}
 
 typedef struct {
@@ -34,6 +34,7 @@ static const table_t tables[] = {
       FIELD("close", 'd'), FIELD("volume", 'q'), FIELD("count", 'q')}},
 };
 enum { QUOTE, TRADE, OHLC, TABLES };
+enum { PLACE, RECEIVED_US, INSTRUMENT, TS_EVENT, HEAD }; /* the columns before a table's own */
 
 typedef union { int64_t i; double d; } value_t;
 typedef struct { int32_t place, number; int64_t utc_us; value_t values[MOST_FIELDS]; } row_t;
@@ -142,32 +143,21 @@ static int midnight(PyObject *midnights, int64_t day, int64_t *utc_us) {
     return known;
 }
 
-/* A table's columns one behind the other, each from a multiple of eight bytes on. */
+/* A table's columns one behind the other, 64 bits a value. */
 static PyObject *columns(const table_t *table, const row_t *rows, Py_ssize_t count, PyObject *received_us) {
-    size_t narrow = ((size_t)count * 4 + 7) / 8 * 8, wide = (size_t)count * 8, size = 2 * narrow + 2 * wide;
-    for (int field = 2; field < table->count; field++) size += table->fields[field].code == 'i' ? narrow : wide;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    size_t values = (size_t)(HEAD + table->count - 2);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(values * (size_t)count * sizeof(value_t)));
     if (!bytes) return NULL;
-    char *out = memset(PyBytes_AS_STRING(bytes), 0, size);
-    char *places = out, *received = out + narrow, *numbers = received + wide, *times = numbers + narrow;
-    out = times + wide;
+    value_t *out = (value_t *)PyBytes_AS_STRING(bytes);
     for (Py_ssize_t row = 0; row < count; row++) {
         PyObject *at = rows[row].place < PyList_GET_SIZE(received_us) ? PyList_GET_ITEM(received_us, rows[row].place)
                                                                      : Py_None;
-        ((int32_t *)places)[row] = rows[row].place;
-        ((int64_t *)received)[row] = PyLong_AsLongLong(at);
-        ((int32_t *)numbers)[row] = rows[row].number;
-        ((int64_t *)times)[row] = rows[row].utc_us;
-    }
-    for (int field = 2; field < table->count; field++) {
-        int is_narrow = table->fields[field].code == 'i';
-        for (Py_ssize_t row = 0; row < count; row++) {
-            if (is_narrow)
-                ((int32_t *)out)[row] = (int32_t)rows[row].values[field].i;
-            else
-                ((value_t *)out)[row] = rows[row].values[field];
-        }
-        out += is_narrow ? narrow : wide;
+        out[PLACE * count + row].i = rows[row].place;
+        out[RECEIVED_US * count + row].i = PyLong_AsLongLong(at);
+        out[INSTRUMENT * count + row].i = rows[row].number;
+        out[TS_EVENT * count + row].i = rows[row].utc_us;
+        for (int field = 2; field < table->count; field++)
+            out[(HEAD + field - 2) * count + row] = rows[row].values[field];
     }
     if (!PyErr_Occurred()) return bytes;
     Py_DECREF(bytes);
@@ -199,9 +189,9 @@ static int take(PyObject *bytes, int32_t place, PyObject *numbers, PyObject *mid
 }
 
 PyDoc_STRVAR(cut_doc,
-"cut(frames, received_us, numbers, midnights) -> (quotes, columns of quotes, trades, columns of trades, ohlc) | None\n\n"
-"Quotes, trades and running OHLC as counts, and columns as their packed bytes. `numbers` gives an instrument's number\n"
-"by its contract's text, `midnights` the UTC microseconds of a day's beginning; what they raise is passed on.\n"
+"cut(frames, received_us, numbers, midnights) -> (quotes, trades, ohlc) | None\n\n"
+"Quotes and trades as the bytes of `Table.words`, and how many running OHLC there were. `numbers` gives an instrument's\n"
+"number by its contract's text, `midnights` the UTC microseconds of a day's beginning; what they raise is passed on.\n"
 "None: there is a frame that this does not know, or a day on which the clocks change.");
 
 static PyObject *cut(PyObject *self, PyObject *args) {
@@ -219,7 +209,7 @@ static PyObject *cut(PyObject *self, PyObject *args) {
     if (place == count) {
         PyObject *quotes = columns(&tables[QUOTE], rows[QUOTE], counts[QUOTE], received_us);
         PyObject *trades = quotes ? columns(&tables[TRADE], rows[TRADE], counts[TRADE], received_us) : NULL;
-        if (trades) result = Py_BuildValue("nOnOn", counts[QUOTE], quotes, counts[TRADE], trades, counts[OHLC]);
+        if (trades) result = Py_BuildValue("OOn", quotes, trades, counts[OHLC]);
         Py_XDECREF(quotes);
         Py_XDECREF(trades);
     } else if (!PyErr_Occurred())

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 
 from stoculus.kafka.admin import QUIET, broker_error
 from stoculus.kafka.enqueue import enqueue_live
-from stoculus.records.catalog import RecordType
-from stoculus.records.codec import encode
-from stoculus.streams import Origin
 
 PRODUCER_CONFIG: Final[dict[str, object]] = {
     **QUIET,
     "acks": "all",
     "enable.idempotence": True,
     "compression.type": "lz4",
-    "linger.ms": 1,
+    # Rows come in turns, which is what a linger would wait for.
+    "linger.ms": 0.3,
     "batch.num.messages": 10_000,
     "queue.buffering.max.messages": 300_000,
     "queue.buffering.max.kbytes": 262_144,
@@ -75,9 +73,9 @@ class Outgoing:
     """Encoded rows on their way: `topic_of` are numbers of topics, -1 for none."""
 
     header: bytes
-    keys: pa.StringArray
+    keys: pa.StringArray | pa.BinaryArray
     bodies: pa.BinaryArray
-    ts_event: pa.TimestampArray
+    times_us: NDArray[np.int64]
     topic_of: NDArray[np.int32]
     ingest_us: NDArray[np.int64]
     origin: bytes
@@ -88,7 +86,7 @@ class Outgoing:
             self,
             keys=self.keys[row:],
             bodies=self.bodies[row:],
-            ts_event=self.ts_event[row:],
+            times_us=self.times_us[row:],
             topic_of=self.topic_of[row:],
             ingest_us=self.ingest_us[row:],
         )
@@ -98,8 +96,10 @@ class Outlet:
     """Takes rows in order. What the producer's queue has no room for waits here, and everything behind it."""
 
     def __init__(self, bootstrap: str) -> None:
+        self.requests = 0
+        """About so many have been made of the broker: rows that are put together are one a topic."""
         self._logs: list[TopicLog] = []
-        self._uncounted: deque[tuple[NDArray[np.int32], pa.TimestampArray]] = deque()
+        self._uncounted: deque[tuple[NDArray[np.int32], NDArray[np.int64]]] = deque()
         self._counting = threading.Lock()
         self._topics: list[str] = []
         self._waiting: deque[Outgoing] = deque()
@@ -177,27 +177,28 @@ class Outlet:
     def _take(self, rows: Outgoing) -> Outgoing | None:
         """Enqueue as many rows as fit; return the rest."""
         try:
-            taken = enqueue_live(
+            taken, topics = enqueue_live(
                 self._producer,
                 self._topics,
                 rows.topic_of,
                 rows.header,
                 rows.keys,
                 rows.bodies,
-                rows.ts_event,
+                rows.times_us,
                 origin=rows.origin,
                 ingest_us=rows.ingest_us,
             )
         except KafkaException as error:
             raise broker_error(error, "writing live records") from error
-        self._uncounted.append((rows.topic_of[:taken], rows.ts_event[:taken]))
+        self.requests += topics
+        self._uncounted.append((rows.topic_of[:taken], rows.times_us[:taken]))
         return None if taken == len(rows.bodies) else rows.rest(taken)
 
     def _count(self) -> None:
         # Together: a batch has some tens of rows, and others look some times a second.
         parts = [self._uncounted.popleft() for _ in range(len(self._uncounted))]
         numbers = np.concatenate([topic_of for topic_of, _ in parts])
-        times = pa.concat_arrays([ts_event for _, ts_event in parts]).view(pa.int64()).to_numpy()
+        times = np.concatenate([times_us for _, times_us in parts])
         kept = numbers >= 0
         numbers, times = numbers[kept], times[kept]
         counts = np.bincount(numbers, minlength=len(self._logs))
@@ -205,16 +206,3 @@ class Outlet:
         np.maximum.at(latest, numbers, times)
         for number in np.flatnonzero(counts).tolist():
             self._logs[number].add(int(latest[number]), int(counts[number]))
-
-
-def outgoing(
-    records: pa.RecordBatch,
-    record: RecordType,
-    header: bytes,
-    topic_of: NDArray[np.int32],
-    ingest_us: NDArray[np.int64],
-    origin: Origin,
-) -> Outgoing:
-    """Encode record columns."""
-    keys, ts_event = cast(pa.StringArray, records["symbol"]), cast(pa.TimestampArray, records["ts_event"])
-    return Outgoing(header, keys, encode(records, record), ts_event, topic_of, ingest_us, origin.encode())

@@ -12,7 +12,7 @@ from services.live_stream.bars.grid import BarGrid, Hours, day_at, midnight_us
 from services.live_stream.channels.gap import Gap, Stage
 from services.live_stream.channels.mending import MendingChannel
 from services.live_stream.channels.tools import Tools
-from services.live_stream.healing.finding import Ask, Found, find_trades
+from services.live_stream.healing.finding import Ask, Found, find_trades, records_of
 from services.live_stream.rows import Live
 from services.live_stream.topic import LiveTopic
 from stoculus.records.catalog import INTERVAL_US
@@ -139,6 +139,5 @@ class BarChannel(MendingChannel):
             keys = zip(times, bars["symbol"].to_pylist(), strict=True)
             bars = bars.filter(pa.array([key not in self._there for key in keys]))
         if bars.num_rows:
-            wall_us = np.full(bars.num_rows, self._tools.wall_us(), np.int64)
-            self._put(Live(bars, np.zeros(bars.num_rows, np.int32), wall_us), origin)
+            self._put_encoded(records_of([bars], self.topic.schema.record), origin)
         return bars.num_rows

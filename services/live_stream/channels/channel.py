@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.live_stream.bars.grid import Hours, day_at, session_us
-from services.live_stream.broker.outlet import Outgoing, TopicLog, outgoing
+from services.live_stream.broker.outlet import Outgoing, TopicLog
 from services.live_stream.channels.gap import Gap, Stage
 from services.live_stream.channels.tools import Tools
 from services.live_stream.healing.difference import Records
@@ -120,7 +120,7 @@ class Channel(ABC):
 
     def take(self, rows: Live) -> None:
         """Rows of the topic's instruments, in order."""
-        times = rows.times_us
+        times = rows.table.times_us
         if self.hours is not None and not self._is_inside(int(times.min()), int(times.max())):
             inside = np.zeros(len(times), np.bool_)
             for day in {day_at(int(times.min())), day_at(int(times.max()))}:
@@ -185,7 +185,7 @@ class Channel(ABC):
 
     def _keep(self, rows: Live) -> None:
         self._kept.append(rows)
-        self._kept_rows += rows.records.num_rows
+        self._kept_rows += len(rows)
         if self._kept_rows > MOST_KEPT and self.gap is not None and self.gap.stage is not Stage.WRITING:
             self._drop_kept()
             self.gap.unconfirmed()
@@ -193,7 +193,7 @@ class Channel(ABC):
     def _kept_from(self, us: int) -> Iterator[Live]:
         """The rows that wait, of a time and later."""
         for rows in self._kept:
-            yield rows.where(rows.times_us >= us)
+            yield rows.where(rows.table.times_us >= us)
 
     def _drop_kept(self) -> None:
         self._kept, self._kept_rows = [], 0
@@ -206,12 +206,10 @@ class Channel(ABC):
         first, last = session_us(day, self.hours)
         return first <= low_us and high_us <= last
 
-    def _put(self, rows: Live, origin: Origin = "live") -> None:
-        """Hand record columns over."""
-        record, tools = self.topic.schema.record, self._tools
-        topic_of = np.full(rows.records.num_rows, self.number, np.int32)
-        header = tools.header_of(record)
-        tools.outlet.put(outgoing(rows.records, record, header, topic_of, rows.received_us, origin))
+    def _put(self, rows: Live) -> None:
+        """Hand rows over as they came."""
+        header, topic_of = self._tools.header_of(self.topic.schema.record), np.full(len(rows), self.number, np.int32)
+        self._tools.outlet.put(rows.outgoing(header, topic_of, "live"))
 
     def _put_encoded(self, rows: Records, origin: Origin) -> None:
         """Hand encoded records over."""
@@ -223,7 +221,7 @@ class Channel(ABC):
                 header,
                 cast(pa.StringArray, rows.keys),
                 rows.bodies,
-                rows.ts_event,
+                rows.times_us,
                 topic_of,
                 ingest_us,
                 origin.encode(),

@@ -25,6 +25,12 @@ class Records:
     def __len__(self) -> int:
         return len(self.bodies)
 
+    @property
+    def times_us(self) -> NDArray[np.int64]:
+        """The event times, microseconds."""
+        times: NDArray[np.int64] = self.ts_event.cast(pa.int64()).to_numpy()
+        return times
+
     def where(self, mask: NDArray[np.bool_]) -> "Records":
         """The records for which the mask holds; they have a key each."""
         rows = pa.array(mask)
@@ -54,7 +60,7 @@ def _whole(records: Records) -> Any:
         keys = keys.cast(pa.binary()).cast(pa.large_binary())
         lengths = pc.binary_length(keys).to_numpy()
     heads = np.empty((len(records), 2), np.int64)
-    heads[:, 0] = records.ts_event.cast(pa.int64()).to_numpy()
+    heads[:, 0] = records.times_us
     heads[:, 1] = lengths
     head = pa.Array.from_buffers(pa.binary(_HEAD_BYTES), len(records), [None, pa.py_buffer(heads.tobytes())])
     join: Any = pc.binary_join_element_wise

@@ -68,7 +68,7 @@ def find_ticks(ask: Ask, history: TickHistory, bootstrap: str, aborted: threadin
     wanted = records_of(history.records(ask.topic, ask.instruments, ask.from_us, ask.until_us, aborted), record)
     held = records_of(_held(bootstrap, ask, record), record)
     rows = missing(wanted, held)
-    streamed = _rows(held, np.flatnonzero(_times(held) >= ask.confirmed_us))
+    streamed = _rows(held, np.flatnonzero(held.times_us >= ask.confirmed_us))
     ahead = len(missing(streamed, wanted)) or _ahead(ask, wanted)
     return Found(_rows(wanted, rows), (), frozenset(), ahead)
 
@@ -88,7 +88,7 @@ def find_trades(ask: Ask, history: TickHistory, bootstrap: str, aborted: threadi
 def _ahead(ask: Ask, wanted: Records) -> int:
     """How many of the live rows that wait history lacks."""
     kept = records_of(ask.kept, ask.topic.tick_record)
-    times = _times(kept)
+    times = kept.times_us
     streamed = _rows(kept, np.flatnonzero((times >= ask.confirmed_us) & (times < ask.until_us)))
     return len(missing(streamed, wanted)) if len(streamed) else 0
 
@@ -122,7 +122,3 @@ def _held(bootstrap: str, ask: Ask, record: RecordType) -> Iterable[pa.RecordBat
 def _rows(records: Records, rows: Any) -> Records:
     index = pa.array(rows)
     return Records(*(cast(Any, column).take(index) for column in (records.keys, records.ts_event, records.bodies)))
-
-
-def _times(records: Records) -> Any:
-    return records.ts_event.cast(pa.int64()).to_numpy()

@@ -1,4 +1,4 @@
-"""A load market: the ticks of LOAD10 dealt to five stocks, three quotes a trade, all of it in the regular session."""
+"""A load market: the ticks of LOAD10, three quotes a trade, as one stock's or dealt to five; in the regular session."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -18,8 +18,17 @@ from tests.bench.source import DAYS
 
 DAY: Final = DAYS[0]
 TICKERS: Final = tuple(f"TAPE{number}" for number in range(5))
-FEEDS: Final = tuple(StockFeed(ticker=one, schema=kind) for one in TICKERS for kind in ("quote", "trade"))
-"""A topic each."""
+ALONE: Final = "TAPE"
+
+
+def _feeds(*tickers: str) -> tuple[StockFeed, ...]:
+    return tuple(StockFeed(ticker=one, schema=kind) for one in tickers for kind in ("quote", "trade"))
+
+
+FEEDS: Final = _feeds(*TICKERS)
+"""A topic each: ten."""
+FEEDS_ALONE: Final = _feeds(ALONE)
+"""The same ticks on two topics."""
 QUOTES_A_TRADE: Final = 3
 _SOURCE: Final = "LOAD10"
 ROWS_A_DAY: Final = 10_000_000
@@ -34,25 +43,31 @@ class LoadMarket(Synthetic):
     """The simulator's made-up market with the five stocks."""
 
     def symbols(self) -> Sequence[str]:
-        return sorted([*super().symbols(), *TICKERS])
+        return sorted([*super().symbols(), ALONE, *TICKERS])
 
     def dates(self, symbol: str, kind: Kind) -> Sequence[date]:
         return super().dates(_source_of(symbol), kind)
 
     def quotes(self, symbol: str, day: date) -> Quotes | None:
         rows = super().quotes(_source_of(symbol), day)
-        return rows.rows(_dealt(symbol, 1)) if rows and symbol in TICKERS else rows
+        return rows.rows(_dealt(symbol, 1)) if rows and _is_dealt(symbol) else rows
 
     def trades(self, symbol: str, day: date) -> Trades | None:
         rows = super().trades(_source_of(symbol), day)
-        return rows.rows(_dealt(symbol, QUOTES_A_TRADE)) if rows and symbol in TICKERS else rows
+        return rows.rows(_dealt(symbol, QUOTES_A_TRADE)) if rows and _is_dealt(symbol) else rows
 
 
 def _source_of(symbol: str) -> str:
-    return _SOURCE if symbol in TICKERS else symbol
+    return _SOURCE if _is_dealt(symbol) else symbol
+
+
+def _is_dealt(symbol: str) -> bool:
+    return symbol == ALONE or symbol in TICKERS
 
 
 def _dealt(symbol: str, thinned: int) -> slice:
+    if symbol == ALONE:
+        return slice(None, None, thinned)
     return slice(TICKERS.index(symbol), None, thinned * len(TICKERS))
 
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,9 @@ import psutil
 from local.probe import http_ok
 from stoculus.kafka.admin import DATA_CONFIG, create_topics, delete_topics
 from stoculus.settings import PREFIX
-from stoculus.streams import StreamSpec
+from stoculus.streams import StockFeed, StreamSpec
 from tests.bench.live.consumer import Reader
-from tests.bench.live.market import DAY, FEEDS
+from tests.bench.live.market import DAY
 from tests.bench.stack import Bench, free_ports
 
 _START_S: Final = 120
@@ -86,9 +86,9 @@ class Session:
 
 
 @contextmanager
-def playing(bench: Bench, speed: float) -> Iterator[Session]:
+def playing(bench: Bench, feeds: Sequence[StockFeed], speed: float) -> Iterator[Session]:
     """A session whose day has just begun."""
-    topics = [feed.topic for feed in FEEDS]
+    topics = [feed.topic for feed in feeds]
     with ExitStack() as stack:
         stack.callback(delete_topics, bench.admin, topics)
         create_topics(bench.admin, topics, DATA_CONFIG)
@@ -96,7 +96,7 @@ def playing(bench: Bench, speed: float) -> Iterator[Session]:
         service, api = stack.enter_context(_service(bench, played))
         reader = Reader(bench.bootstrap, topics, Path(bench.settings.var_dir) / "seen.npy")
         stack.callback(reader.close)
-        spec = StreamSpec(stream_id="bench", feeds=list(FEEDS))
+        spec = StreamSpec(stream_id="bench", feeds=list(feeds))
         body = spec.model_dump(mode="json", by_alias=True)
         api.put(f"/v1/streams/{spec.stream_id}", json=body).raise_for_status()
         session = Session(played, api, psutil.Process(service), reader)

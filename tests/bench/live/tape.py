@@ -1,12 +1,13 @@
 """The live service at work: latency at a steady rate, a burst, the highest rate."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from stoculus.streams import StockFeed
 from tests.bench.live.cpu import RATE
 from tests.bench.live.market import speed_for
 from tests.bench.live.session import Session, playing, until
@@ -58,11 +59,18 @@ class Stress:
     highest_rate: float
 
 
+Then = Callable[[Bench, Plan, Session], Stress]
+"""What is done to a session after it was measured."""
+
+
 def run(
-    bench: Bench, plan: Plan, then: Callable[[Bench, Plan, Session], Stress] | None = None
+    bench: Bench,
+    feeds: Sequence[StockFeed],
+    plan: Plan,
+    then: Then | None = None,
 ) -> tuple[Steady, Stress | None]:
     """A day's begin at RATE, and what comes `then`. Raise RuntimeError where a tick is lost or there twice."""
-    with playing(bench, speed_for(RATE, plan.warm_s + plan.measured_s / 2)) as session:
+    with playing(bench, feeds, speed_for(RATE, plan.warm_s + plan.measured_s / 2)) as session:
         time.sleep(plan.warm_s)
         from_us, started_s, sent, cpu_s = _now_us(), time.monotonic(), session.sent, session.cpu_s()
         time.sleep(plan.measured_s)

@@ -114,7 +114,7 @@ def test_a_row_that_is_too_large_is_refused_by_its_code(broker: Broker, topic: s
 
 ORIGIN = b"live"
 INGEST_US = np.arange(ROWS) * 1_800_000_000_001
-PLACES = np.array([row * row % 5 - 1 for row in range(ROWS)], np.int32)  # of three topics; some of none, one unused
+PLACES = np.array([row * row % 5 - 1 for row in range(ROWS)], np.int32)  # of two topics; some of none, two unused
 
 
 @pytest.fixture
@@ -124,8 +124,13 @@ def topics(admin: AdminClient) -> list[str]:
     return names
 
 
-def live(producer: Producer, topics: list[str], rows: slice = slice(None), **changes: Any) -> int:
-    given: dict[str, Any] = {"topic_of": PLACES, "keys": KEYS["a key a row"], "bodies": BODIES, "ts_event": TIMES}
+def live(producer: Producer, topics: list[str], rows: slice = slice(None), **changes: Any) -> tuple[int, int]:
+    given: dict[str, Any] = {
+        "topic_of": PLACES,
+        "keys": KEYS["a key a row"],
+        "bodies": BODIES,
+        "times_us": np.array(TIMES_US),
+    }
     given |= {"ingest_us": INGEST_US} | changes
     sliced = {name: column[rows] for name, column in given.items() if name != "use_extension"}
     return enqueue_live(producer, topics, header=HEADER, origin=ORIGIN, **sliced, use_extension=given["use_extension"])
@@ -153,7 +158,7 @@ def live_written(broker: Broker, topic: str) -> list[LiveRecord]:
 def test_each_row_goes_to_its_topic_in_order_with_its_headers_or_is_passed_over(
     broker: Broker, producer: Producer, topics: list[str], use_extension: bool, keys: Any
 ) -> None:
-    assert live(producer, topics, keys=keys, use_extension=use_extension) == ROWS
+    assert live(producer, topics, keys=keys, use_extension=use_extension) == (ROWS, 2)
     producer.flush()
 
     assert {int(place) for place in PLACES} == {-1, 0, 3}
@@ -165,9 +170,9 @@ def test_each_row_goes_to_its_topic_in_order_with_its_headers_or_is_passed_over(
 def test_slices_go_to_their_topics_as_their_rows_alone(
     broker: Broker, producer: Producer, topics: list[str], use_extension: bool
 ) -> None:
-    assert live(producer, topics, slice(17, 400), use_extension=use_extension) == 383
-    assert live(producer, topics, slice(400, 400), use_extension=use_extension) == 0
-    every_second = live(producer, topics, ingest_us=np.repeat(INGEST_US, 2)[::2], use_extension=use_extension)
+    assert live(producer, topics, slice(17, 400), use_extension=use_extension) == (383, 2)
+    assert live(producer, topics, slice(400, 400), use_extension=use_extension) == (0, 0)
+    every_second, _ = live(producer, topics, ingest_us=np.repeat(INGEST_US, 2)[::2], use_extension=use_extension)
     producer.flush()
 
     assert every_second == ROWS
@@ -179,13 +184,13 @@ def test_a_full_queue_is_not_waited_for_and_the_rest_follows_from_there(
     broker: Broker, topics: list[str], use_extension: bool
 ) -> None:
     small = Producer({"bootstrap.servers": broker.bootstrap, "queue.buffering.max.messages": 10, "linger.ms": 1000})
-    done = live(small, topics, use_extension=use_extension)
+    done, _ = live(small, topics, use_extension=use_extension)
     assert (PLACES[:done] != -1).sum() == 10
     assert PLACES[done] != -1
-    assert live(small, topics, slice(done, None), use_extension=use_extension) == 0
+    assert live(small, topics, slice(done, None), use_extension=use_extension) == (0, 0)
     while done < ROWS:
         small.flush()
-        done += live(small, topics, slice(done, None), use_extension=use_extension)
+        done += live(small, topics, slice(done, None), use_extension=use_extension)[0]
     small.close()
 
     for place, topic in enumerate(topics):
@@ -195,7 +200,7 @@ def test_a_full_queue_is_not_waited_for_and_the_rest_follows_from_there(
 @pytest.mark.parametrize("use_extension", LOOPS)
 def test_rows_of_no_topic_at_all_need_no_room(broker: Broker, use_extension: bool) -> None:
     small = Producer({"bootstrap.servers": broker.bootstrap, "queue.buffering.max.messages": 1})
-    assert live(small, [], topic_of=np.full(ROWS, -1, np.int32), use_extension=use_extension) == ROWS
+    assert live(small, [], topic_of=np.full(ROWS, -1, np.int32), use_extension=use_extension) == (ROWS, 0)
     assert len(small) == 0
     small.close()
 
@@ -225,7 +230,7 @@ def test_a_live_row_that_cannot_be_taken_is_refused_by_its_code(
         {"topic_of": PLACES[1:]},
         {"ingest_us": INGEST_US[1:]},
         {"keys": KEYS["a key a row"][1:]},
-        {"ts_event": TIMES[1:]},
+        {"times_us": np.array(TIMES_US[1:])},
         {"bodies": BODIES[1:]},
         {"bodies": BODIES[:0]},
     ],
@@ -328,7 +333,7 @@ class TestTheCLoop:
         with pytest.raises(TypeError, match="tuple"):
             self.call_live(producer, topics=["a list"])
 
-    def call_live(self, producer: Any, **changes: Any) -> tuple[int, int]:
+    def call_live(self, producer: Any, **changes: Any) -> tuple[int, int, int]:
         import stoculus.kafka._enqueue as extension
 
         _, offsets, data = BODIES.buffers()
@@ -346,5 +351,5 @@ class TestTheCLoop:
             "origin": ORIGIN,
             "stop": ROWS,
         } | changes
-        run: Callable[..., tuple[int, int]] = extension.enqueue_live
+        run: Callable[..., tuple[int, int, int]] = extension.enqueue_live
         return run(producer, *given.values())

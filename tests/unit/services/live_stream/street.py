@@ -21,7 +21,7 @@ from services.live_stream.channels.ticks import TickChannel
 from services.live_stream.channels.tools import Tools
 from services.live_stream.clock import TapeClock
 from services.live_stream.healing.finding import records_of
-from services.live_stream.rows import Live
+from services.live_stream.rows import Live, Rows
 from services.live_stream.topic import LiveTopic
 from services.live_stream.wanted import hours_of
 from stoculus.errors import BrokerUnavailable
@@ -29,6 +29,7 @@ from stoculus.instruments import OptionContract, Stock
 from stoculus.records.catalog import record_type
 from stoculus.streams import StockFeed, StreamEvent, Watermark
 from tests.unit.services.live_stream.making import Trade, micros, stock_trades
+from theta_client.stream.table import HEAD, INSTRUMENT, RECEIVED_US, TS_EVENT, Table
 
 GRACE_US = 1_000_000
 STEP_US = 400_000
@@ -63,14 +64,15 @@ class Broker:
     log: TopicLog
     rows: list[tuple[Row, str]] = field(default_factory=list)
     is_free: bool = True
+    requests: int = 0
 
     @property
     def logs(self) -> list[TopicLog]:
         return [self.log]
 
     def put(self, rows: Outgoing) -> None:
-        times: Any = rows.ts_event.cast(pa.int64()).to_pylist()
-        keys: Any = rows.keys.to_pylist()
+        times = rows.times_us.tolist()
+        keys: Any = rows.keys.cast(pa.string()).to_pylist()
         bodies: Any = rows.bodies.to_pylist()
         for key, us, body in zip(keys, times, bodies, strict=True):
             self.rows.append(((key, us, body), rows.origin.decode()))
@@ -255,8 +257,16 @@ class Street:
 
 
 def live_rows(trades: list[Trade]) -> Live:
-    batch = stock_trades(trades)
-    return Live(batch, np.zeros(len(trades), np.int32), np.full(len(trades), trades[-1].us, np.int64))
+    records, tickers = stock_trades(trades), sorted({one.symbol for one in trades})
+    own = [field for field in records.schema if field.name != "symbol" and not field.nullable]
+    schema = pa.schema([*HEAD, *own[1:]])
+    words = np.zeros((len(schema), len(trades)), np.int64)
+    words[RECEIVED_US] = trades[-1].us
+    words[INSTRUMENT] = [tickers.index(one.symbol) for one in trades]
+    for row, one in zip(words[TS_EVENT:], own, strict=True):
+        is_double = pa.types.is_floating(one.type)
+        row[:] = np.asarray(records[one.name].cast(one.type if is_double else pa.int64())).view(np.int64)
+    return Rows().trades(Table(schema, words), [Stock(ticker) for ticker in tickers])["stock"]
 
 
 def rows_of(batches: list[pa.RecordBatch], record: str) -> Counter[Row]:

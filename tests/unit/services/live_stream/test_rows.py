@@ -90,10 +90,10 @@ def test_the_order_is_kept_and_each_row_has_its_instrument_and_receive_time(feed
 
     options, stocks = trades["option"], trades["stock"]
     assert options.records["strike"].to_pylist() == [0.001, 0.002, 0.001]
-    assert options.numbers.tolist() == [0, 2, 0]
-    assert (options.received_us - AT_US).tolist() == [0, 2, 3]
-    assert (stocks.received_us - AT_US).tolist() == [1, 4]
-    assert stocks.numbers.tolist() == [1, 1]
+    assert options.table.instruments.tolist() == [0, 2, 0]
+    assert (options.table.received_us - AT_US).tolist() == [0, 2, 3]
+    assert (stocks.table.received_us - AT_US).tolist() == [1, 4]
+    assert stocks.table.instruments.tolist() == [1, 1]
 
 
 def test_prices_of_an_index_are_left_out(feed: Feed) -> None:

@@ -1,6 +1,7 @@
 """The loop, fed by hand: what the terminal says of its link."""
 
 import threading
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from services.live_stream.bars.grid import midnight_us
 from services.live_stream.counts import Counts
 from services.live_stream.healing import finding
-from services.live_stream.tape import Tape
+from services.live_stream.tape import Tape, turn_s
 from services.live_stream.wanted import Streams
 from stoculus.errors import VendorUnreachable
 from stoculus.instruments import Stock
@@ -23,6 +24,7 @@ from theta_client.stream.buffer import Frames
 from theta_client.stream.events import Connected, Event, StatusChanged, Subscribed
 from theta_client.stream.subscription import Subscription
 
+LONGER_THAN_A_TICK_S = 0.12
 TRADES = Subscription("trade", Stock("AAPL"))
 SPEC = StreamSpec.model_validate(
     {"stream_id": "one", "feeds": [{"asset": "stock", "ticker": "AAPL", "schema": "trade"}]}
@@ -51,6 +53,7 @@ class Terminal:
             {},
             lambda topics: dict.fromkeys(topics, 0),
             self.enumerate_feed,
+            street.threads,
             Counts(CollectorRegistry()),
             first_day=None,
             silence_s=20,
@@ -90,7 +93,8 @@ class Terminal:
         for _ in range(times):
             self.street.now_us += 1_000_000
             self.heard_us = self.street.now_us
-            for _ in range(25):
+            until_s = time.monotonic() + LONGER_THAN_A_TICK_S
+            while time.monotonic() < until_s:
                 self.tape.turn()
             self.street.threads.go()
             self.street.broker.log.acked = self.street.broker.log.end
@@ -128,3 +132,7 @@ def test_a_link_that_is_up_again_is_a_gap_though_the_terminal_confirmed_while_it
     terminal.items = [StatusChanged(1, terminal.heard_us, "CONNECTED")]
     terminal.beat()
     assert terminal.has_gap()
+
+
+def test_turns_are_as_long_as_their_requests_need_within_bounds() -> None:
+    assert [turn_s(requests) for requests in (0, 1, 10, 1_000)] == [0.002, 0.002, 0.005, 0.05]

@@ -34,7 +34,7 @@ def parse(*frames: bytes, parser: Parser | None = None) -> Parsed:
 
 
 def told(parsed: Parsed, parser: Parser) -> list[Any]:
-    tables = [parsed.quotes, parsed.trades, parsed.market_values]
+    tables = [parsed.quotes.batch(), parsed.trades.batch(), parsed.market_values.batch()]
     for table in tables:
         table.validate(full=True)
     numbers: list[Any] = [table["instrument"].to_pylist() for table in tables]
@@ -63,7 +63,7 @@ def test_the_documented_messages_become_columns() -> None:
     parser = Parser()
     parsed = parse(QUOTE, STOCK_QUOTE, OHLC, OPTION_TRADE, STOCK_TRADE, INDEX_TRADE, parser=parser)
     assert parser.instruments == [SPXW, Stock("AAPL"), QQQ, Index("SPX")]
-    assert parsed.quotes.to_pylist() == [
+    assert parsed.quotes.batch().to_pylist() == [
         {
             "frame": 0, "received_us": 1000, "instrument": 0, "ts_event": at(date(2023, 12, 19), 26622025),
             "bid_size": 7, "bid_exchange": 5, "bid": 110.2, "bid_condition": 50,
@@ -75,7 +75,7 @@ def test_the_documented_messages_become_columns() -> None:
             "ask_size": 100, "ask_exchange": 29, "ask": 184.5, "ask_condition": 0,
         },
     ]  # fmt: skip
-    trades = parsed.trades.to_pylist()
+    trades = parsed.trades.batch().to_pylist()
     assert trades[0] == {
         "frame": 3, "received_us": 1003, "instrument": 2, "ts_event": at(date(2023, 11, 3), 49531278),
         "sequence": -563040482, "condition": 18, "size": 5, "exchange": 65, "price": 1.06,
@@ -90,7 +90,7 @@ def test_a_market_value_of_an_index_has_only_the_price() -> None:
     body = {"date": 20260915, "ms_of_day": 34787596, "market_price": 6500.25}
     contract = {"security_type": "INDEX", "root": "SPX"}
     frame = orjson.dumps({"header": header, "contract": contract, "market_value": body})
-    [row] = parse(frame).market_values.to_pylist()
+    [row] = parse(frame).market_values.batch().to_pylist()
     assert (row["market_bid"], row["market_ask"], row["market_price"]) == (None, None, 6500.25)
 
 
@@ -99,8 +99,8 @@ def test_an_instrument_keeps_its_number_whatever_the_order_of_keys() -> None:
     turned = orjson.loads(QUOTE)
     turned["contract"] = dict(reversed(turned["contract"].items())) | {"new_key": 1}
     parsed = parse(QUOTE, STOCK_TRADE, orjson.dumps(turned), parser=parser)
-    assert parsed.quotes["instrument"].to_pylist() == [0, 0]
-    assert parse(STOCK_QUOTE, parser=parser).quotes["instrument"].to_pylist() == [1]
+    assert parsed.quotes.batch()["instrument"].to_pylist() == [0, 0]
+    assert parse(STOCK_QUOTE, parser=parser).quotes.batch()["instrument"].to_pylist() == [1]
     assert parser.instruments == [SPXW, Stock("AAPL")]
 
 
@@ -108,7 +108,7 @@ def test_unknown_types_and_extra_keys_are_no_fault() -> None:
     news = b'{"header":{"type":"NEWS","status":"CONNECTED"},"contract":{"security_type":"STOCK","root":"A"}}'
     parsed = parse(news, edited(STOCK_TRADE, "trade", condition_flags=3), news)
     assert parsed.skipped == {"NEWS": 2}
-    assert parsed.trades.num_rows == 1
+    assert len(parsed.trades) == 1
     assert parsed.malformed == []
 
 
@@ -142,7 +142,7 @@ def test_a_malformed_frame_is_set_apart_and_harms_no_other(bad: bytes) -> None:
     parsed = parse(STOCK_TRADE, bad, INDEX_TRADE)
     assert [(one.frame, one.bytes) for one in parsed.malformed] == [(1, bad)]
     assert parsed.malformed[0].reason
-    assert parsed.trades["frame"].to_pylist() == [0, 2]
+    assert parsed.trades.batch()["frame"].to_pylist() == [0, 2]
     assert len(parse(bad).malformed) == 1
 
 
@@ -150,7 +150,7 @@ def test_a_malformed_frame_is_set_apart_and_harms_no_other(bad: bytes) -> None:
 @given(st.lists(st.binary() | json_values.map(orjson.dumps) | st.sampled_from([QUOTE, OHLC, STOCK_TRADE]), max_size=8))
 def test_each_frame_is_counted_once(frames: list[bytes]) -> None:
     parsed = parse(*frames)
-    rows = parsed.quotes.num_rows + parsed.trades.num_rows + parsed.market_values.num_rows
+    rows = len(parsed.quotes) + len(parsed.trades) + len(parsed.market_values)
     assert rows + sum(parsed.skipped.values()) + len(parsed.malformed) == len(frames)
 
 
@@ -170,11 +170,11 @@ def test_columns_hold_what_the_frames_say_however_many_there_are(values: list[tu
     bodies = [{"bid_size": size, "ask_exchange": exchange, "ask": price} for size, exchange, price in values]
     frames = [edited(QUOTE, "quote", **body) for body in bodies]
     parsed = parse(*(frame for each in frames for frame in (STOCK_TRADE, each, OHLC)))
-    parsed.quotes.validate(full=True)
-    assert parsed.quotes.select(["bid_size", "ask_exchange", "ask"]).to_pylist() == bodies
-    assert parsed.quotes["frame"].to_pylist() == list(range(1, 3 * len(values), 3))
-    assert parsed.quotes["received_us"].to_pylist() == list(range(1001, 1000 + 3 * len(values), 3))
-    assert parsed.trades.num_rows == parsed.skipped["OHLC"] == len(values)
+    parsed.quotes.batch().validate(full=True)
+    assert parsed.quotes.batch().select(["bid_size", "ask_exchange", "ask"]).to_pylist() == bodies
+    assert parsed.quotes.batch()["frame"].to_pylist() == list(range(1, 3 * len(values), 3))
+    assert parsed.quotes.batch()["received_us"].to_pylist() == list(range(1001, 1000 + 3 * len(values), 3))
+    assert len(parsed.trades) == parsed.skipped["OHLC"] == len(values)
 
 
 @settings(deadline=None)
@@ -184,8 +184,8 @@ def test_market_values_are_null_where_there_are_none(values: list[tuple[float | 
     message = orjson.loads(INDEX_TRADE) | {"header": {"type": "MARKET_VALUE"}}
     bodies = [dict(zip(names, row, strict=True)) for row in values]
     parsed = parse(*(orjson.dumps(message | {"market_value": message["trade"] | body}) for body in bodies))
-    parsed.market_values.validate(full=True)
-    assert parsed.market_values.select(names).to_pylist() == bodies
+    parsed.market_values.batch().validate(full=True)
+    assert parsed.market_values.batch().select(names).to_pylist() == bodies
 
 
 @pytest.mark.parametrize("frame", [b"[" * 100_000, b'{"header":{"type":"TRADE"},"x":' + b"[" * 100_000])
@@ -202,8 +202,8 @@ def test_what_an_unknown_message_holds_does_not_matter() -> None:
 @given(st.sampled_from(["contract", "trade"]), st.sampled_from(["root", "date", "size", "price"]), json_values)
 def test_any_value_gives_a_row_or_is_set_apart(body: str, key: str, value: object) -> None:
     parsed = parse(STOCK_TRADE, edited(STOCK_TRADE, body, **{key: value}), STOCK_TRADE)
-    assert parsed.trades.num_rows + len(parsed.malformed) == 3
-    assert {0, 2} <= set(parsed.trades["frame"].to_pylist())
+    assert len(parsed.trades) + len(parsed.malformed) == 3
+    assert {0, 2} <= set(parsed.trades.batch()["frame"].to_pylist())
 
 
 @settings(deadline=None)
@@ -223,7 +223,7 @@ def test_new_york_wall_time_becomes_utc(moments: list[tuple[date, int]]) -> None
         (datetime.combine(day, time()) + timedelta(milliseconds=ms)).replace(tzinfo=NEW_YORK).astimezone(UTC)
         for day, ms in moments
     ]
-    assert parse(*frames).trades["ts_event"].to_pylist() == expected
+    assert parse(*frames).trades.batch()["ts_event"].to_pylist() == expected
 
 
 class Contracts(dict[bytes, int]):
@@ -248,7 +248,7 @@ def test_with_any_byte_changed_the_extension_reads_a_frame_as_the_library_does_o
                         read.append(changed)
     assert len(read) > 100
     parsed = parse(*read)
-    assert parsed.quotes.num_rows + parsed.trades.num_rows + parsed.skipped["OHLC"] == len(read)
+    assert len(parsed.quotes) + len(parsed.trades) + parsed.skipped["OHLC"] == len(read)
 
 
 @settings(deadline=None)
@@ -268,13 +268,13 @@ def test_frames_that_are_no_bytes_and_times_that_are_missing_harm_nothing() -> N
 
 def test_a_batch_without_events_gives_empty_tables_of_the_same_columns() -> None:
     parsed = parse()
-    assert parsed.trades.schema == parse(STOCK_TRADE).trades.schema
-    assert parsed.quotes.num_rows == parsed.trades.num_rows == parsed.market_values.num_rows == 0
-    assert parsed.trades.schema.field("ts_event").type == pa.timestamp("us", "UTC")
+    assert parsed.trades.batch().schema == parse(STOCK_TRADE).trades.batch().schema
+    assert len(parsed.quotes) == len(parsed.trades) == len(parsed.market_values) == 0
+    assert parsed.trades.batch().schema.field("ts_event").type == pa.timestamp("us", "UTC")
 
 
 def test_a_crossed_and_a_zeroed_quote_pass_as_they_are() -> None:
-    [crossed, zero] = parse(
-        edited(QUOTE, "quote", bid=2, ask=1.5), edited(QUOTE, "quote", bid=0, ask=0)
-    ).quotes.to_pylist()
+    [crossed, zero] = (
+        parse(edited(QUOTE, "quote", bid=2, ask=1.5), edited(QUOTE, "quote", bid=0, ask=0)).quotes.batch().to_pylist()
+    )
     assert (crossed["bid"], crossed["ask"], zero["bid"], zero["ask"]) == (2.0, 1.5, 0.0, 0.0)

@@ -1,0 +1,3 @@
+def encode(
+    words: object, columns: int, instrument: int, parts: bytes, pieces: tuple[object, ...]
+) -> tuple[bytes, bytes]: ...
