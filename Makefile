@@ -65,7 +65,7 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-$(READY): requirements.lock pyproject.toml $(wildcard setup.py services/live_stream/_encode.c stoculus/kafka/_enqueue.c theta_client/stream/_cut.c)
+$(READY): requirements.lock pyproject.toml $(wildcard setup.py services/live_stream/*.c stoculus/kafka/*.[ch] theta_client/stream/*.c)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH. Install it: \`sudo apt-get install python3 python3-venv\` (Debian, Ubuntu) or \`brew install python\` (macOS)." >&2; exit 1; }
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv

@@ -1,23 +1,18 @@
 /* The produce loop without Python: walks Arrow buffers and hands each row to librdkafka.
  *
  * It calls the librdkafka that the confluent-kafka wheel brings, on the producer that confluent-kafka made, so that
- * transactions, errors and closing stay with confluent-kafka. Declarations below are librdkafka's public, stable ABI
- * (rdkafka.h: rd_kafka_vtype_t, rd_kafka_vu_t, rd_kafka_produceva).
+ * transactions, errors and closing stay with confluent-kafka.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <dlfcn.h>
-#include <stdint.h>
+#include "_librdkafka.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
 
 enum {
     VTYPE_RKT = 2, VTYPE_PARTITION = 3, VTYPE_VALUE = 4, VTYPE_KEY = 5, VTYPE_MSGFLAGS = 7, VTYPE_TIMESTAMP = 8,
     VTYPE_HEADER = 9
 };
-enum { MSG_F_COPY = 0x2, TYPE_PRODUCER = 0 };
+enum { MSG_F_COPY = 0x2 };
 
 typedef struct {
     int vtype;
@@ -38,49 +33,14 @@ static void *(*produceva)(void *, const vu_t *, size_t);
 static int (*error_code)(const void *);
 static void (*error_destroy)(void *);
 static int (*last_error)(void);
-static const char *(*client_name)(const void *);
-static int (*client_type)(const void *);
-static PyTypeObject *producer_type;
 
 static PyObject *load(PyObject *self, PyObject *args) {
-    const char *path;
-    if (!PyArg_ParseTuple(args, "s", &path)) return NULL;
-    /* RTLD_NOLOAD: only the very library that confluent-kafka has loaded will do. */
-    void *lib = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
-    if (lib) {
-        *(void **)&topic_new = dlsym(lib, "rd_kafka_topic_new");
-        *(void **)&topic_destroy = dlsym(lib, "rd_kafka_topic_destroy");
-        *(void **)&produceva = dlsym(lib, "rd_kafka_produceva");
-        *(void **)&error_code = dlsym(lib, "rd_kafka_error_code");
-        *(void **)&error_destroy = dlsym(lib, "rd_kafka_error_destroy");
-        *(void **)&last_error = dlsym(lib, "rd_kafka_last_error");
-        *(void **)&client_name = dlsym(lib, "rd_kafka_name");
-        *(void **)&client_type = dlsym(lib, "rd_kafka_type");
-    }
-    if (!lib || !topic_new || !topic_destroy || !produceva || !error_code || !error_destroy || !last_error ||
-        !client_name || !client_type) {
-        produceva = NULL;
-        return PyErr_Format(PyExc_ImportError, "no loaded librdkafka with the needed symbols at %s", path);
-    }
-    PyObject *client = PyImport_ImportModule("confluent_kafka.cimpl");
-    PyObject *type = client ? PyObject_GetAttrString(client, "Producer") : NULL;
-    Py_XDECREF(client);
-    if (!type) {
-        produceva = NULL;
-        return NULL;
-    }
-    Py_XSETREF(producer_type, (PyTypeObject *)type);
-    Py_RETURN_NONE;
-}
-
-/* confluent-kafka keeps the handle right behind PyObject_HEAD. */
-static void *handle_of(PyObject *producer) {
-    if (!PyObject_TypeCheck(producer, producer_type)) return NULL;
-    if (Py_TYPE(producer)->tp_basicsize < (Py_ssize_t)(sizeof(PyObject) + sizeof(void *))) return NULL;
-    void *rk = *(void **)((char *)producer + sizeof(PyObject));
-    if (!rk || client_type(rk) != TYPE_PRODUCER) return NULL;
-    const char *name = client_name(rk);
-    return name && strstr(name, "#producer-") ? rk : NULL;
+    const symbol_t symbols[] = {
+        {"rd_kafka_topic_new", (void **)&topic_new},   {"rd_kafka_topic_destroy", (void **)&topic_destroy},
+        {"rd_kafka_produceva", (void **)&produceva},   {"rd_kafka_error_code", (void **)&error_code},
+        {"rd_kafka_error_destroy", (void **)&error_destroy}, {"rd_kafka_last_error", (void **)&last_error},
+    };
+    return bind(args, symbols, sizeof symbols / sizeof *symbols, "Producer");
 }
 
 /* What both loops are given: Arrow buffers, one key for all rows or a key a row. */
@@ -180,7 +140,7 @@ static PyObject *enqueue(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "Osiy*z*z*z*y*y*y*nn", &producer, &topic, &partition, &rows.header, &rows.key,
                           &rows.key_offsets, &rows.key_data, &rows.offsets, &rows.data, &rows.timestamps, &row, &stop))
         return NULL;
-    void *rk = produceva ? handle_of(producer) : NULL;
+    void *rk = handle_of(producer, TYPE_PRODUCER, "#producer-");
     int fits = fit(&rows, row, stop);
     void *rkt = rk && fits ? topic_new(rk, topic, NULL) : NULL;
     if (rkt) {
@@ -278,7 +238,7 @@ static PyObject *enqueue_live(PyObject *self, PyObject *args) {
                           &rows.key_offsets, &rows.key_data, &rows.offsets, &rows.data, &rows.timestamps, &ingest_us,
                           &live.origin, &live.origin_size, &stop))
         return NULL;
-    void *rk = produceva ? handle_of(producer) : NULL;
+    void *rk = handle_of(producer, TYPE_PRODUCER, "#producer-");
     live.count = PyTuple_GET_SIZE(topics);
     live.topic_of = topic_of.buf, live.ingest_us = ingest_us.buf;
     live.names = NULL, live.rkts = NULL;

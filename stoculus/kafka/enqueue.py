@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 _QUEUE_FULL_POLL_S: Final = 0.01
 
 
+def librdkafka() -> str:
+    """The library inside the confluent-kafka wheel, the one that its clients use; raise ImportError."""
+    site = Path(confluent_kafka.__file__).parent
+    for library in (*site.parent.glob("confluent_kafka.libs/librdkafka*"), *site.glob(".dylibs/librdkafka*")):
+        return str(library)
+    raise ImportError(f"There is no librdkafka beside {site}.")
+
+
 def _load_extension() -> bool:
-    """Bind the extension to the librdkafka inside the confluent-kafka wheel, the one that its producers use."""
     try:
         import stoculus.kafka._enqueue as extension
 
-        site = Path(confluent_kafka.__file__).parent
-        libraries = [*site.parent.glob("confluent_kafka.libs/librdkafka*"), *site.glob(".dylibs/librdkafka*")]
-        extension.load(str(libraries[0]))
-    except (ImportError, IndexError):
+        extension.load(librdkafka())
+    except ImportError:
         return False
     return True
 

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 import fastavro
@@ -14,6 +15,7 @@ from fastavro.schema import to_parsing_canonical_form
 
 from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
 from stoculus.kafka import registry
+from stoculus.kafka.consume import Values
 from stoculus.records import codec, framing
 from stoculus.records.catalog import RecordType, record_types
 
@@ -48,15 +50,26 @@ class Decoder:
         Raise SchemaNotRegistered for values of another type, of unknown schemas, or that are no Avro.
         """
         framed = [value or b"" for value in values]
-        headers = {value[: framing.HEADER_BYTES] for value in framed}
-        writers = {header: self._writer(header) for header in headers}
-        record = record or writers[framed[0][: framing.HEADER_BYTES]].record
+        runs = groupby(value[: framing.HEADER_BYTES] for value in framed)
+        headers = [(header, len(list(run))) for header, run in runs]
+        return self._decode(headers, [framing.body(value) for value in framed], record)
+
+    def decode_values(self, values: Values, record: RecordType | None = None) -> pa.RecordBatch:
+        """The same of values as they were consumed."""
+        return self._decode(values.headers, values.bodies, record)
+
+    def _decode(
+        self, headers: Sequence[tuple[bytes, int]], bodies: list[bytes], record: RecordType | None
+    ) -> pa.RecordBatch:
+        writers = {header: self._writer(header) for header, _ in headers}
+        record = record or writers[headers[0][0]].record
         if others := {writer.record.name for writer in writers.values()} - {record.name}:
             raise SchemaNotRegistered(f"Records of {others.pop()} stand where {record.name} is read.", remedy=_REMEDY)
         try:
             if all(writer.avro is None for writer in writers.values()):
-                return codec.decode([framing.body(value) for value in framed], record)
-            return _resolve(framed, writers, record)
+                return codec.decode(bodies, record)
+            schemas = [writers[header].avro for header, count in headers for _ in range(count)]
+            return _resolve(schemas, bodies, record)
         except (ValueError, EOFError) as error:
             raise SchemaNotRegistered(f"A value is no {record.name} in Avro: {error}.", remedy=_REMEDY) from error
 
@@ -91,10 +104,10 @@ class Decoder:
         return RegistryUnavailable(f"The schema registry at {self._url} does not answer: {error}", remedy="Start it.")
 
 
-def _resolve(framed: list[bytes], writers: dict[bytes, _Writer], record: RecordType) -> pa.RecordBatch:
+def _resolve(schemas: Sequence[dict[str, Any] | None], bodies: list[bytes], record: RecordType) -> pa.RecordBatch:
     own = json.loads(record.avro)
-    rows: list[Any] = []
-    for value in framed:
-        writer = writers[value[: framing.HEADER_BYTES]].avro
-        rows.append(fastavro.schemaless_reader(io.BytesIO(framing.body(value)), writer or own, own))
+    rows: list[Any] = [
+        fastavro.schemaless_reader(io.BytesIO(body), schema or own, own)
+        for schema, body in zip(schemas, bodies, strict=True)
+    ]
     return pa.RecordBatch.from_pylist(rows, schema=record.arrow)

@@ -1,18 +1,20 @@
 """The committed messages of a topic's only partition, between two offsets."""
 
 import sys
-from collections.abc import Iterator
-from typing import Any, Final, Self
+from collections.abc import Callable, Iterator, Sized
+from typing import Any, Final, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from stoculus.errors import BrokerUnavailable, NotFound, StoculusError, TopicLost
 from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.consume import HAS_EXTENSION, Values, consume
 
 BATCH_MESSAGES: Final = 10_000
 # `consume` waits for all it was asked for or the whole time-out: a long one is paid at every end of a topic.
 POLL_S: Final = 0.02
 _SILENT_POLLS: Final = int(REQUEST_TIMEOUT_S / POLL_S)
+_Polled = TypeVar("_Polled", bound=Sized)
 _GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 
@@ -59,8 +61,10 @@ class PartitionReader:
         prefetch_messages: int = 100_000,
         fetch_bytes: int = 1 << 20,
         fetch_wait_ms: int = 10,
+        use_extension: bool = HAS_EXTENSION,
     ) -> None:
         self._topic = topic
+        self._use_extension = use_extension
         fetching = {
             "queued.min.messages": max(1, min(prefetch_messages, 100_000)),
             "fetch.message.max.bytes": fetch_bytes,
@@ -84,33 +88,42 @@ class PartitionReader:
 
     def read(self, start: int, *, limit: int | None = None) -> Iterator[list[Message]]:
         """Yield the messages from offset `start` to `end`, at most `limit`; `position` is where to go on."""
+        for messages in self._until_end(start, limit, self._poll):
+            if inside := [message for message in messages if offset_of(message) < self.end]:
+                yield inside
+
+    def read_values(self, start: int, *, limit: int | None = None) -> Iterator[Values]:
+        """The same as values: many times as fast."""
+        for values in self._until_end(start, limit, self._poll_values):
+            if len(inside := values.before(self.end)):
+                yield inside
+
+    def follow_values(self, start: int, *, limit: int | None = None) -> Iterator[Values]:
+        """Yield the values from offset `start` on, also those that are written meanwhile; it ends only at `limit`."""
+        left = sys.maxsize if limit is None else limit
+        self._seek(start)
+        while left > 0:
+            values = self._poll_values(min(left, BATCH_MESSAGES))
+            left -= len(values)
+            if len(values):
+                yield values
+
+    def _until_end(self, start: int, limit: int | None, poll: Callable[[int], _Polled]) -> Iterator[_Polled]:
         left = sys.maxsize if limit is None else limit
         self._seek(start)
         silent_polls = 0
         while left > 0 and self.position < self.end:
             before = self.position
-            messages = self._poll(min(left, BATCH_MESSAGES))
-            if self.position > self.end:  # written since
-                messages = [message for message in messages if offset_of(message) < self.end]
-                self.position = self.end
-            left -= len(messages)
-            if messages:
-                yield messages
+            polled = poll(min(left, BATCH_MESSAGES))
             silent_polls = silent_polls + 1 if self.position == before else 0
+            self.position = min(self.position, self.end)  # what was written since is not asked for
+            left -= len(polled)
+            yield polled
             if silent_polls > _SILENT_POLLS:
                 raise BrokerUnavailable(
                     f"Kafka sent nothing of {self._topic} for {REQUEST_TIMEOUT_S} s.",
                     remedy="Start the broker, then read again.",
                 )
-
-    def follow(self, start: int, *, limit: int | None = None) -> Iterator[list[Message]]:
-        """Yield the messages from offset `start` on, also those that are written meanwhile; it ends only at `limit`."""
-        left = sys.maxsize if limit is None else limit
-        self._seek(start)
-        while left > 0:
-            if messages := self._poll(min(left, BATCH_MESSAGES)):
-                left -= len(messages)
-                yield messages
 
     def _seek(self, offset: int) -> None:
         self.position = offset
@@ -127,3 +140,11 @@ class PartitionReader:
             # Behind the last record are markers, which are no messages: only the end-of-partition event tells of them.
             self.position = offset_of(events[-1]) + (events[-1].error() is None)
         return messages
+
+    def _poll_values(self, count: int) -> Values:
+        consumed = consume(self._consumer, count, POLL_S, use_extension=self._use_extension)
+        if consumed.error is not None:
+            raise reading_error(consumed.error, self._topic)
+        if consumed.position is not None:
+            self.position = consumed.position
+        return consumed.values

@@ -14,7 +14,6 @@ from stoculus.calendar import NEW_YORK
 from stoculus.checkpoints import NO_HASH
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.partition import PartitionReader
-from stoculus.records import framing
 from stoculus.records.catalog import RecordType
 from stoculus.records.digest import DayDigest
 
@@ -33,11 +32,9 @@ def topic_hash(bootstrap: str, decoder: Decoder, topic: str, record: RecordType)
     digest = DayDigest()
     days: dict[date, int] = {}
     with PartitionReader(bootstrap, topic) as reader:
-        for messages in reader.read(reader.first):
-            values = [message.value() or b"" for message in messages]
-            keys = pa.array([message.key() or b"" for message in messages], pa.binary())
-            bodies = pa.array([framing.body(value) for value in values], pa.binary())
-            times = decoder.decode(values, record)["ts_event"]
+        for values in reader.read_values(reader.first):
+            keys, bodies = pa.array(values.keys, pa.binary()), pa.array(values.bodies, pa.binary())
+            times = decoder.decode_values(values, record)["ts_event"]
             for day, start, count in _runs(times):
                 if day != digest.day:
                     digest = DayDigest(day, digest.digest()) if days else DayDigest(day)

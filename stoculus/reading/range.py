@@ -19,8 +19,11 @@ def read_range(
     BrokerUnavailable, SchemaNotRegistered.
     """
     with PartitionReader(bootstrap, topic, prefetch_messages=max_records) as reader:
-        values = [m.value() for messages in reader.read(start_offset, limit=max_records) for m in messages]
-        return decoder.decode(values, record), reader.position
+        batches = [
+            decoder.decode_values(values, record) for values in reader.read_values(start_offset, limit=max_records)
+        ]
+        table = pa.Table.from_batches(batches, record.arrow).combine_chunks()
+        return next(iter(table.to_batches()), decoder.decode([], record)), reader.position
 
 
 def read_topic(
@@ -28,8 +31,8 @@ def read_topic(
 ) -> Iterator[pa.RecordBatch]:
     """The committed records of a topic from an offset (default: the first) to its end as of the call, in batches."""
     with PartitionReader(bootstrap, topic) as reader:
-        for messages in reader.read(reader.first if start_offset is None else start_offset, limit=limit):
-            yield decoder.decode([message.value() for message in messages])
+        for values in reader.read_values(reader.first if start_offset is None else start_offset, limit=limit):
+            yield decoder.decode_values(values)
 
 
 def follow_topic(
@@ -37,5 +40,5 @@ def follow_topic(
 ) -> Iterator[pa.RecordBatch]:
     """The same without end: what is written later follows as it is committed."""
     with PartitionReader(bootstrap, topic, fetch_wait_ms=500) as reader:
-        for messages in reader.follow(reader.first if start_offset is None else start_offset, limit=limit):
-            yield decoder.decode([message.value() for message in messages])
+        for values in reader.follow_values(reader.first if start_offset is None else start_offset, limit=limit):
+            yield decoder.decode_values(values)

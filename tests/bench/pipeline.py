@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -23,6 +24,7 @@ from services.kit.writer import TransactionalWriter
 from stoculus.checkpoints import Checkpoint
 from stoculus.kafka import registry
 from stoculus.kafka.ends import last_record_offset
+from stoculus.kafka.enqueue import HAS_EXTENSION
 from stoculus.records.framing import HEADER_BYTES
 from stoculus.settings import ServiceSettings
 from tests.bench import source
@@ -68,20 +70,30 @@ class MemoryClient(ThetaClient):
 
 def pipeline(bench: Bench, bodies: Mapping[date, bytes], name: str, *, c_loop: bool) -> float:
     """Records a second from the first byte parsed to the last commit. The producer has been opened before."""
+    with written(bench, bodies, name, c_loop=c_loop) as (_, records, seconds):
+        return records / seconds
+
+
+@contextmanager
+def written(
+    bench: Bench, bodies: Mapping[date, bytes], name: str, *, c_loop: bool = HAS_EXTENSION
+) -> Iterator[tuple[str, int, float]]:
+    """A topic, how many records it has, and the seconds that they took."""
     client = MemoryClient(bodies)
     job: Job = StockJob(source.task(name), client, NameList("stock", client.symbols, _now))
     environment = _environment(bench, client)
     environment.control_topics.ensure()
     environment.headers.of(job.facts.record)
     topic = job.facts.task_id
-    with client, bench.topic(topic), TransactionalWriter(bench.bootstrap, topic, use_extension=c_loop) as writer:
-        writer.open()
-        progress = Progress(_first_checkpoint(job))
-        started = time.perf_counter()
-        _write_all(job, environment, writer, progress)
-        seconds = time.perf_counter() - started
+    with client, bench.topic(topic):
+        with TransactionalWriter(bench.bootstrap, topic, use_extension=c_loop) as writer:
+            writer.open()
+            progress = Progress(_first_checkpoint(job))
+            started = time.perf_counter()
+            _write_all(job, environment, writer, progress)
+            seconds = time.perf_counter() - started
         _check(bench, topic, progress.checkpoint.records, source.count_rows(bodies))
-    return progress.checkpoint.records / seconds
+        yield topic, progress.checkpoint.records, seconds
 
 
 def record_bytes(body: bytes) -> int:

@@ -12,8 +12,7 @@ from services.live_stream.healing.difference import Records, missing
 from services.live_stream.topic import LiveTopic
 from stoculus.errors import NotFound
 from stoculus.instruments import OptionContract, Stock
-from stoculus.reading.partition import PartitionReader, offset_of
-from stoculus.records import framing
+from stoculus.reading.partition import PartitionReader
 from stoculus.records.catalog import RecordType
 from stoculus.records.codec import decode, encode
 
@@ -110,9 +109,8 @@ def _held(bootstrap: str, ask: Ask, record: RecordType) -> Iterable[pa.RecordBat
     with PartitionReader(bootstrap, ask.topic.topic) as reader:
         if reader.end < ask.offset:
             raise NotFound(f"{ask.topic.topic} ends before its watermark.", remedy="Was it deleted and made again?")
-        for messages in reader.read(max(ask.offset, reader.first)):
-            values = [message.value() or b"" for message in messages if offset_of(message) >= ask.offset]
-            batch = decode([framing.body(value) for value in values], record)
+        for values in reader.read_values(max(ask.offset, reader.first)):
+            batch = decode(values.bodies, record)
             times = batch["ts_event"].cast(pa.int64()).to_numpy()
             inside = (times >= ask.from_us) & (times < ask.until_us)
             if inside.any():

@@ -80,14 +80,10 @@ class Broker:
             self.log.add(max(times), len(times))
 
     def reader(self, _bootstrap: str, _topic: str) -> Any:
-        def read(start: int) -> Iterator[list[Any]]:
-            yield [
-                SimpleNamespace(value=lambda body=body: HEADER + body, offset=lambda at=at: at)
-                for at, ((_, _, body), _) in enumerate(self.rows)
-                if at >= start
-            ]
+        def read(start: int) -> Iterator[Any]:
+            yield SimpleNamespace(bodies=[body for (_, _, body), _ in self.rows[start:]])
 
-        return nullcontext(SimpleNamespace(first=0, end=len(self.rows), read=read))
+        return nullcontext(SimpleNamespace(first=0, end=len(self.rows), read_values=read))
 
 
 @dataclass

@@ -1,0 +1,6 @@
+from confluent_kafka import Consumer
+
+def load(path: str) -> None: ...
+def consume(
+    consumer: Consumer, most: int, timeout_ms: int
+) -> tuple[list[bytes | int], list[bytes], list[bytes], bytes, int, int, str]: ...
