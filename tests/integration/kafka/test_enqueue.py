@@ -36,7 +36,8 @@ LOOPS = [
 
 @pytest.fixture
 def producer(broker: Broker) -> Iterator[Producer]:
-    made = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
+    # Idempotent: a topic that was just made may have no leader yet, and what is sent again must stay in order.
+    made = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5, "enable.idempotence": True})
     yield made
     made.close()
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from theta_client.stream.table import HEAD, Table, joined
 
-OWN: list[pa.Field[Any]] = [
+OWN: list[Any] = [
     pa.field("size", pa.int64(), nullable=False),
     pa.field("price", pa.float64()),
     pa.field("code", pa.int32()),
