@@ -41,8 +41,9 @@ def test_a_chain_is_on_the_tape_as_it_happens(stoculus: Run) -> None:
     lines = stoculus("tape", "option-spxw-quote-live", "--last", "6", "--limit", "12")[1].splitlines()
     assert len(lines) == 12
     assert all(line.startswith("2024-01-03 09:3") and " SPXW 2024-01-03 47" in line for line in lines)
-    (listed,) = json.loads(stoculus("stream", "list", "--json")[1])
-    assert (listed["stream_id"], listed["state"], listed["topics"][0]["subscriptions"]) == ("chain", "running", 6)
+    while (listed := json.loads(stoculus("stream", "list", "--json")[1])[0])["state"] != "running":
+        time.sleep(0.1)
+    assert (listed["stream_id"], listed["topics"][0]["subscriptions"]) == ("chain", 6)
     assert stopped(stoculus, "chain")
 
 

@@ -113,7 +113,12 @@ class Terminal:
     def __init__(self, environment: dict[str, str], *arguments: str) -> None:
         self._screen, screen = pty.openpty()
         command = [sys.executable, "-c", "from stoculus.cli.main import main; main()", "tape", *arguments]
-        self.process = subprocess.Popen(command, stdout=screen, stderr=screen, env=environment)
+        # Who runs the tests in the background may ignore SIGINT, which programs would inherit.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.process = subprocess.Popen(command, stdout=screen, stderr=screen, env=environment)
+        finally:
+            signal.signal(signal.SIGINT, before)
         os.close(screen)
         self._bytes = b""
 
