@@ -37,8 +37,9 @@ class Database:
         """Create the database and the tables that are missing."""
         try:
             with self._creating:
-                if self._url.get_backend_name() == "sqlite" and self._url.database:
-                    Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+                path = self._url.database if self._url.get_backend_name() == "sqlite" else None
+                if path and not path.startswith("file:"):
+                    Path(path).parent.mkdir(parents=True, exist_ok=True)
                 METADATA.create_all(self._engine)
         except (SQLAlchemyError, OSError) as error:
             raise self._unavailable("read", error) from error

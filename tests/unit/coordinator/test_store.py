@@ -111,7 +111,10 @@ def test_a_read_only_file_can_still_be_read(store: Store[Backtest], path: Path) 
         path.parent.chmod(0o755)
 
 
-def test_a_store_says_whether_it_may_be_written(store: Store[Backtest], path: Path) -> None:
+def test_a_store_says_whether_it_may_be_written(
+    store: Store[Backtest], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
     one = backtest_added(store)
     store.check()
     read_only = backtest_store(Database(f"sqlite:///file:{path}?mode=ro&uri=true"))
@@ -119,3 +122,4 @@ def test_a_store_says_whether_it_may_be_written(store: Store[Backtest], path: Pa
     with pytest.raises(ServiceUnavailable, match="readonly"):
         read_only.check()
     assert read_only.load() == store.load() == [one]
+    assert not Path("file:").exists()
