@@ -92,7 +92,7 @@ class Tape:
         self._wishing: Future[Wish] | None = None
         self._wish_again_s = 0.0
         self._aborted = threading.Event()
-        self._turn_s = self._tick_s = self._mark_s = 0.0
+        self._next_turn_s = self._tick_s = self._mark_s = 0.0
         self._wanted: list[Want] = []
         self._expected_s: float | None = None
         self._was_down = False
@@ -134,7 +134,7 @@ class Tape:
 
     def turn(self) -> None:
         """Deal what has come, wait a moment where nothing has; every now and then look after all else."""
-        time.sleep(max(self._turn_s - time.monotonic(), 0))
+        time.sleep(max(self._next_turn_s - time.monotonic(), 0))
         begun_s, requests = time.monotonic(), self._outlet.requests
         heard_us, frames = self._session.heard_us, 0
         for item in self._session.take(MOST_FRAMES, _WAIT_S) if self._outlet.is_free else ():
@@ -149,7 +149,7 @@ class Tape:
         if self._outlet.is_free and frames < MOST_FRAMES:
             self._clock.heard(heard_us)
         self._outlet.pump(0 if self._outlet.is_free else _WAIT_S)
-        self._turn_s = begun_s + (turn_s(self._outlet.requests - requests) if frames < MOST_FRAMES else 0)
+        self._next_turn_s = begun_s + (turn_s(self._outlet.requests - requests) if frames < MOST_FRAMES else 0)
         now_s = time.monotonic()
         self._silence.saw(frames, now_s)
         if now_s >= self._tick_s:

@@ -1,29 +1,17 @@
 """The values of a partition in bulk, by C where the extension is built, else by Python."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, Message
 from numpy.typing import NDArray
 
-from stoculus.kafka.enqueue import librdkafka
-from stoculus.records.framing import HEADER_BYTES
+from stoculus.kafka.librdkafka import is_bound
+from stoculus.records.framing import cut
 
-
-def _load_extension() -> bool:
-    try:
-        import stoculus.kafka._consume as extension
-
-        extension.load(librdkafka())
-    except ImportError:
-        return False
-    return True
-
-
-HAS_EXTENSION: Final = _load_extension()
+HAS_EXTENSION: Final = is_bound("stoculus.kafka._consume")
+_Records = TypeVar("_Records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +45,40 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Consumed:
-    """What came at once. `position`: where to go on; None where nothing came. `error`: the first one, if any."""
+class Consumed(Generic[_Records]):
+    """What came at once. `position`: where to go on; None where nothing came. `error`: the first one, if any.
 
-    values: Values
+    The end of the partition moves the position behind markers of transactions, which are no messages, and is no error.
+    """
+
+    records: _Records
     position: int | None
     error: KafkaError | None
 
 
-def consume(consumer: Consumer, most: int, timeout_s: float, *, use_extension: bool = HAS_EXTENSION) -> Consumed:
-    """What has come of the one partition that was assigned; it waits for all of `most`, at longest `timeout_s`.
-
-    The end of the partition moves the position behind markers of transactions and is no error. Not for consumers that
-    have subscribed: their rebalances would be lost.
-    """
-    if use_extension:
-        return _consume_c(consumer, most, timeout_s)
+def consume_messages(consumer: Consumer, most: int, timeout_s: float) -> Consumed[list[Message]]:
+    """What has come of the one partition that was assigned; it waits for all of `most`, at longest `timeout_s`."""
     events = consumer.consume(most, timeout_s)
     messages = [event for event in events if event.error() is None]
     errors = [error for event in events if (error := event.error()) and error.code() != KafkaError._PARTITION_EOF]
     position = (events[-1].offset() or 0) + (events[-1].error() is None) if events else None
-    return Consumed(values_of(messages), position, errors[0] if errors else None)
+    return Consumed(messages, position, errors[0] if errors else None)
 
 
-def values_of(messages: Sequence[Message]) -> Values:
-    """The same of messages that were consumed one by one."""
-    framed = [message.value() or b"" for message in messages]
-    return Values(
-        [(header, len(list(run))) for header, run in groupby(value[:HEADER_BYTES] for value in framed)],
-        [value[HEADER_BYTES:] for value in framed],
-        [message.key() or b"" for message in messages],
-        np.array([message.offset() for message in messages], np.int64),
-    )
+def consume(
+    consumer: Consumer, most: int, timeout_s: float, *, use_extension: bool = HAS_EXTENSION
+) -> Consumed[Values]:
+    """The same as values: many times as fast. Not for consumers that have subscribed: rebalances would be lost."""
+    if use_extension:
+        return _consume_c(consumer, most, timeout_s)
+    come = consume_messages(consumer, most, timeout_s)
+    headers, bodies = cut([message.value() or b"" for message in come.records])
+    keys = [message.key() or b"" for message in come.records]
+    offsets = np.array([message.offset() for message in come.records], np.int64)
+    return Consumed(Values(headers, bodies, keys, offsets), come.position, come.error)
 
 
-def _consume_c(consumer: Consumer, most: int, timeout_s: float) -> Consumed:
+def _consume_c(consumer: Consumer, most: int, timeout_s: float) -> Consumed[Values]:
     import stoculus.kafka._consume as extension
 
     headers, bodies, keys, offsets, position, code, text = extension.consume(consumer, most, round(timeout_s * 1000))

@@ -2,37 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Final
 
-import confluent_kafka
 import numpy as np
 import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Producer
 from numpy.typing import NDArray
 
+from stoculus.kafka.librdkafka import is_bound
+
 _QUEUE_FULL_POLL_S: Final = 0.01
 
 
-def librdkafka() -> str:
-    """The library inside the confluent-kafka wheel, the one that its clients use; raise ImportError."""
-    site = Path(confluent_kafka.__file__).parent
-    for library in (*site.parent.glob("confluent_kafka.libs/librdkafka*"), *site.glob(".dylibs/librdkafka*")):
-        return str(library)
-    raise ImportError(f"There is no librdkafka beside {site}.")
-
-
-def _load_extension() -> bool:
-    try:
-        import stoculus.kafka._enqueue as extension
-
-        extension.load(librdkafka())
-    except ImportError:
-        return False
-    return True
-
-
-HAS_EXTENSION: Final = _load_extension()
+HAS_EXTENSION: Final = is_bound("stoculus.kafka._enqueue")
 
 
 def enqueue(

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
 import fastavro
@@ -49,10 +48,7 @@ class Decoder:
 
         Raise SchemaNotRegistered for values of another type, of unknown schemas, or that are no Avro.
         """
-        framed = [value or b"" for value in values]
-        runs = groupby(value[: framing.HEADER_BYTES] for value in framed)
-        headers = [(header, len(list(run))) for header, run in runs]
-        return self._decode(headers, [framing.body(value) for value in framed], record)
+        return self._decode(*framing.cut([value or b"" for value in values]), record)
 
     def decode_values(self, values: Values, record: RecordType | None = None) -> pa.RecordBatch:
         """The same of values as they were consumed."""

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from stoculus.errors import BrokerUnavailable, NotFound, StoculusError, TopicLost
 from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
-from stoculus.kafka.consume import HAS_EXTENSION, Values, consume
+from stoculus.kafka.consume import HAS_EXTENSION, Consumed, Values, consume, consume_messages
 
 BATCH_MESSAGES: Final = 10_000
 # `consume` waits for all it was asked for or the whole time-out: a long one is paid at every end of a topic.
@@ -130,21 +130,14 @@ class PartitionReader:
         self._consumer.assign([TopicPartition(self._topic, 0, offset)])
 
     def _poll(self, count: int) -> list[Message]:
-        events = self._consumer.consume(count, POLL_S)
-        messages = [event for event in events if event.error() is None]
-        if len(messages) < len(events):
-            for error in (event.error() for event in events):
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                    raise reading_error(error, self._topic)
-        if events:
-            # Behind the last record are markers, which are no messages: only the end-of-partition event tells of them.
-            self.position = offset_of(events[-1]) + (events[-1].error() is None)
-        return messages
+        return self._accept(consume_messages(self._consumer, count, POLL_S))
 
     def _poll_values(self, count: int) -> Values:
-        consumed = consume(self._consumer, count, POLL_S, use_extension=self._use_extension)
+        return self._accept(consume(self._consumer, count, POLL_S, use_extension=self._use_extension))
+
+    def _accept(self, consumed: Consumed[_Polled]) -> _Polled:
         if consumed.error is not None:
             raise reading_error(consumed.error, self._topic)
         if consumed.position is not None:
             self.position = consumed.position
-        return consumed.values
+        return consumed.records

@@ -1,5 +1,7 @@
 """The Confluent wire format: a zero byte and the schema id (big-endian, 4 bytes) before the Avro body."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 HEADER_BYTES: Final = 5
@@ -20,3 +22,9 @@ def schema_id(value: bytes) -> int:
 def body(value: bytes) -> bytes:
     """The Avro body of a framed value."""
     return value[HEADER_BYTES:]
+
+
+def cut(values: Sequence[bytes]) -> tuple[list[tuple[bytes, int]], list[bytes]]:
+    """Each header with how many values in a row have it, and the bodies."""
+    runs = groupby(value[:HEADER_BYTES] for value in values)
+    return [(header, len(list(run))) for header, run in runs], [body(value) for value in values]

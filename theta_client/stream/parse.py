@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec.structs import astuple
 
-from stoculus.calendar import NEW_YORK
+from stoculus.calendar import to_utc_us
 from stoculus.errors import VendorAnswerMalformed
 from theta_client.stream.buffer import Frames
 from theta_client.stream.messages import (
@@ -39,8 +39,6 @@ except ImportError:
 else:
     HAS_EXTENSION = True
 
-_US: Final = timedelta(microseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ARROW: Final[dict[Any, pa.DataType]] = {Int: pa.int32(), Long: pa.int64(), float: pa.float64()}
 _UNFIT: Final = (ValueError, TypeError, RecursionError, VendorAnswerMalformed)
 
@@ -243,5 +241,5 @@ class _Midnights(dict[int, int | None]):
 
 def _utc_us(yyyymmdd: int, ms_of_day: int) -> int:
     day = date(yyyymmdd // 10_000, yyyymmdd // 100 % 100, yyyymmdd % 100)
-    wall = datetime.combine(day, time(), NEW_YORK) + timedelta(milliseconds=ms_of_day)
-    return (wall.astimezone(UTC) - _EPOCH) // _US
+    wall = datetime.combine(day, time()) + timedelta(milliseconds=ms_of_day)
+    return to_utc_us(day, wall.time())

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.int64]
 
-FRAME: Final = 0
 RECEIVED_US: Final = 1
 INSTRUMENT: Final = 2
 TS_EVENT: Final = 3
-"""The columns that every table begins with."""
+"""Places in HEAD."""
 
 HEAD: Final = (
     pa.field("frame", pa.int32(), nullable=False),
@@ -22,6 +21,7 @@ HEAD: Final = (
     pa.field("instrument", pa.int32(), nullable=False),
     pa.field("ts_event", pa.timestamp("us", "UTC"), nullable=False),
 )
+"""The columns that every table begins with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,8 @@ RATE: Final = 20_000
 """Quotes and trades a second."""
 TICKS: Final = 60_000
 """About so many quotes and trades a measurement."""
-_TURN_S: Final = turn_s(len(FEEDS))
+TURN_S: Final = turn_s(len(FEEDS))
+"""How long a turn lasts that writes to all of FEEDS."""
 _WARM: Final = 5_000
 _FLUSH_S: Final = 30
 
@@ -88,7 +89,7 @@ class Ways:
     def __init__(self, bench: Bench, stack: ExitStack) -> None:
         frames = first_frames(TICKS)
         self._ticks = sum(b'"type":"OHLC"' not in frame for frame in frames)
-        size = round(RATE * _TURN_S * len(frames) / self._ticks)
+        size = round(RATE * TURN_S * len(frames) / self._ticks)
         self._batches = [frames[first : first + size] for first in range(0, len(frames), size)]
         self.messages_a_batch = size
         names = [feed.topic for feed in FEEDS]
@@ -114,7 +115,7 @@ class Ways:
         due_s = time.monotonic()
         for batch in batches:
             time.sleep(max(due_s - time.monotonic(), 0))
-            due_s += _TURN_S
+            due_s += TURN_S
             way.take(batch, _now_us())
         way.flush()
 

@@ -4,10 +4,9 @@ import threading
 import time
 from typing import Final
 
-from services.live_stream.tape import turn_s
 from services.live_stream.topic import LiveTopic
 from stoculus.instruments import Stock
-from tests.bench.live.cpu import RATE
+from tests.bench.live.cpu import RATE, TURN_S
 from tests.bench.live.market import FEEDS, speed_for
 from tests.bench.live.session import until, vendor
 from tests.bench.stack import Bench
@@ -40,7 +39,7 @@ def _ticks_taken(session: StreamSession, seconds: float) -> int:
     """Quotes and trades that come in a time. They are taken as often as the service does."""
     ticks, until_s = 0, time.monotonic() + seconds
     while time.monotonic() < until_s:
-        time.sleep(turn_s(len(FEEDS)))
+        time.sleep(TURN_S)
         for item in session.take(_MOST, 0):
             if isinstance(item, Frames):
                 ticks += sum(b'"type":"OHLC"' not in frame for frame in item.frames)

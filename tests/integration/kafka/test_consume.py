@@ -35,10 +35,12 @@ def consumer(broker: Broker) -> Iterator[Consumer]:
     made.close()
 
 
-def consumed(consumer: Consumer, topic: str, until: int, *, use_extension: bool, start: int = 0) -> list[Consumed]:
+def consumed(
+    consumer: Consumer, topic: str, until: int, *, use_extension: bool, start: int = 0
+) -> list[Consumed[Values]]:
     """Until the position is reached."""
     consumer.assign([TopicPartition(topic, 0, start)])
-    found: list[Consumed] = []
+    found: list[Consumed[Values]] = []
     while not found or (found[-1].position or 0) < until:
         one = consume(consumer, 1000, 0.05, use_extension=use_extension)
         if one.position is not None:
@@ -64,9 +66,9 @@ def test_keys_values_and_offsets_come_as_they_are(
     parts = consumed(consumer, topic, len(VALUES), use_extension=use_extension)
 
     assert [part.error for part in parts] == [None] * len(parts)
-    found = [message for part in parts for message in as_messages(part.values)]
+    found = [message for part in parts for message in as_messages(part.records)]
     assert found == [(KEYS[n] or b"", VALUES[n] or b"", n) for n in range(len(VALUES))]
-    headers = [header for part in parts for header, _ in part.values.headers]
+    headers = [header for part in parts for header, _ in part.records.headers]
     assert {len(header) for header in headers} == {0, 2, 5}
     assert [header for header, _ in groupby(headers)] == headers
 
@@ -86,7 +88,7 @@ def test_markers_and_aborted_records_are_passed_over(
     parts = consumed(consumer, topic, 16, use_extension=use_extension)
 
     assert parts[-1].position == 16
-    assert [offset for part in parts for offset in part.values.offsets.tolist()] == [0, 1, 2, 8, 9, 10]
+    assert [offset for part in parts for offset in part.records.offsets.tolist()] == [0, 1, 2, 8, 9, 10]
 
 
 @pytest.mark.parametrize("use_extension", WAYS)
@@ -103,9 +105,9 @@ def test_an_error_is_told_with_what_came_before_it(consumer: Consumer, topic: st
 def test_nothing_comes_of_an_empty_topic_but_its_end(consumer: Consumer, topic: str, use_extension: bool) -> None:
     [one] = consumed(consumer, topic, 0, use_extension=use_extension)
 
-    assert (len(one.values), one.position, one.error) == (0, 0, None)
+    assert (len(one.records), one.position, one.error) == (0, 0, None)
     again = consume(consumer, 10, 0.01, use_extension=use_extension)
-    assert (len(again.values), again.position, again.error) == (0, None, None)
+    assert (len(again.records), again.position, again.error) == (0, None, None)
 
 
 @pytest.mark.skipif(not HAS_EXTENSION, reason="the extension is not built")
