@@ -19,6 +19,12 @@ LOGGING = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
     "--sun-misc-unsafe-memory-access=allow",  # Java 24 and later warn of what Kafka does
 )
+HEAP = (
+    "-Xmx512m",
+    "-XX:+ExitOnOutOfMemoryError",
+    # G1, the default, stops this broker for up to 100 ms every few seconds: the slowest live records wait for that
+    "-XX:+UseZGC",
+)
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -52,7 +58,7 @@ def broker(
     """Kafka on 127.0.0.1:`port`, no security; `jars` is the folder of its classes."""
     home = var / "kafka"
     properties = home / "server.properties"
-    java = (JAVA, "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", *LOGGING, "-cp", f"{jars}/*")
+    java = (JAVA, *HEAP, *LOGGING, "-cp", f"{jars}/*")
 
     def prepare() -> None:
         home.mkdir(parents=True, exist_ok=True)
