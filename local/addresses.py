@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from local.registry import url
-from stoculus.settings import LocalSettings
+from stoculus.settings import Connections, LocalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,10 @@ class Addresses:
     kafka: str
     registry: str
     coordinator: str
+
+    @property
+    def connections(self) -> Connections:
+        return Connections(kafka_bootstrap=self.kafka, registry_url=self.registry)
 
 
 def addresses(settings: LocalSettings) -> Addresses:

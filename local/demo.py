@@ -50,8 +50,8 @@ def run(at: Addresses, console: Console) -> tuple[str, list[str], bool]:
     console.rule("Two consumer groups read the same topics in parallel")
     with ThreadPoolExecutor(2) as threads:
         of_a = [topic for topic in topics if "-trade-" in topic or topic.startswith("option-")]
-        calculated = threads.submit(group_a, at.kafka, at.registry, f"vwap-{backtest_id}", of_a)
-        counts = threads.submit(group_b, at.kafka, at.registry, f"spread-{backtest_id}", topics)
+        calculated = threads.submit(group_a, at.connections, f"vwap-{backtest_id}", of_a)
+        counts = threads.submit(group_b, at.connections, f"spread-{backtest_id}", topics)
         vwaps, chain = calculated.result()
         _show_vwap(vwaps)
         _show_chain(chain)

@@ -8,9 +8,10 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import stoculus
+from stoculus import topic_of
 from stoculus.calendar import NEW_YORK
-from stoculus.reading.decoding import Decoder
-from stoculus.reading.group import read_group
+from stoculus.settings import Connections
 
 FIVE_MINUTES_US: Final = 300_000_000
 CHAIN_AT: Final = datetime(2024, 1, 4, 12, tzinfo=NEW_YORK)
@@ -50,23 +51,24 @@ def straddles(quotes: Iterable[pa.RecordBatch]) -> list[Straddle]:
     ]
 
 
-def group_a(bootstrap: str, registry_url: str, group: str, topics: list[str]) -> tuple[pa.Table, list[Straddle]]:
+def group_a(where: Connections, group: str, topics: list[str]) -> tuple[pa.Table, list[Straddle]]:
     """Read trades and a chain: VWAP per five minutes, and the chain at CHAIN_AT."""
     trades: list[pa.RecordBatch] = []
     chain: list[pa.RecordBatch] = []
-    for topic, batch in read_group(bootstrap, Decoder(registry_url), group, topics, until_end=True):
-        if topic.startswith("option-"):
+    for batch in stoculus.subscribe(topics, group=group, until_end=True, settings=where):
+        if topic_of(batch).startswith("option-"):
             chain.append(batch.filter(pc.equal(batch["ts_event"], pa.scalar(CHAIN_AT))))
         else:
             trades.append(batch)
     return vwap_per_five_minutes(pa.Table.from_batches(trades)), straddles(chain)
 
 
-def group_b(bootstrap: str, registry_url: str, group: str, topics: list[str]) -> dict[str, tuple[int, float | None]]:
+def group_b(where: Connections, group: str, topics: list[str]) -> dict[str, tuple[int, float | None]]:
     """Read every topic: records, and of quotes the mean spread in USD."""
     counts = dict.fromkeys(topics, 0)
     spreads: dict[str, tuple[float, int]] = {}
-    for topic, batch in read_group(bootstrap, Decoder(registry_url), group, topics, until_end=True):
+    for batch in stoculus.subscribe(topics, group=group, until_end=True, settings=where):
+        topic = topic_of(batch)
         counts[topic] += batch.num_rows
         if "bid" in batch.schema.names:
             bid, ask = batch["bid"].to_numpy(), batch["ask"].to_numpy()

@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+import stoculus
 from local.addresses import Addresses
 from local.stack import LIVE_SPEED
+from stoculus import topic_of
 from stoculus.cli.client import Coordinator, path_of
 from stoculus.cli.output import print_table
 from stoculus.cli.stream_views import TOPICS, topic_row
@@ -23,7 +25,6 @@ from stoculus.cli.tape.lines import line
 from stoculus.cli.tape.source import Tape, events
 from stoculus.errors import NotFound, StackFailed
 from stoculus.reading.decoding import Decoder
-from stoculus.reading.group import read_group
 
 SYMBOLS: Final = ["AAPL", "MSFT"]
 CHAIN: Final = {
@@ -115,8 +116,8 @@ def _show_topics(coordinator: Coordinator, streams: Iterable[dict[str, Any]]) ->
 def _read(at: Addresses, group: str, topics: list[str]) -> dict[str, pa.Table]:
     """All that a consumer group finds on the topics."""
     found: dict[str, list[pa.RecordBatch]] = {topic: [] for topic in topics}
-    for topic, batch in read_group(at.kafka, Decoder(at.registry), group, topics, until_end=True):
-        found[topic].append(batch)
+    for batch in stoculus.subscribe(topics, group=group, until_end=True, settings=at.connections):
+        found[topic_of(batch)].append(batch)
     return {topic: pa.Table.from_batches(batches) for topic, batches in found.items() if batches}
 
 

@@ -118,9 +118,14 @@ def to_utc(day: date, at: time) -> datetime:
     return datetime.combine(day, at, NEW_YORK).astimezone(UTC)
 
 
+def epoch_us(moment: datetime) -> int:
+    """Microseconds since the epoch of an aware moment."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def to_utc_us(day: date, at: time) -> int:
     """New York wall time to microseconds since the epoch; of a doubled hour the first."""
-    return (to_utc(day, at) - _EPOCH) // _MICROSECOND
+    return epoch_us(to_utc(day, at))
 
 
 def market_time_us(text: str, *, field: str | None = None) -> int:
@@ -130,8 +135,7 @@ def market_time_us(text: str, *, field: str | None = None) -> int:
     """
     try:
         moment = datetime.fromisoformat(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)
-        return (aware - _EPOCH) // _MICROSECOND
+        return epoch_us(moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK))
     except ValueError as error:
         raise InvalidRequest(
             f"{text[:60]!r} is not a time.",

@@ -28,6 +28,7 @@
         ├── TooManyBadRows         more malformed rows than the task tolerates
         ├── SourceChanged          the vendor revised rows of a chunk that is half written
         ├── TopicLost              a topic or its records vanished under a task
+        ├── BacktestIncomplete     what is read will not come: its backtest failed, was cancelled, or is paused
         ├── Fenced                 another runner took the task over
         ├── SchemaNotRegistered    the registry lacks a record schema, or has another
         ├── BrokerRefused          the broker rejects for good: authorization, size, policy
@@ -157,6 +158,10 @@ class SourceChanged(Terminal): ...
 
 
 class TopicLost(Terminal): ...
+
+
+class BacktestIncomplete(Terminal):
+    http_status = 409
 
 
 class Fenced(Terminal): ...

@@ -2,27 +2,20 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from stoculus import calendar
+from stoculus.cli import completing
 from stoculus.cli.connections import reachable_kafka, settings
+from stoculus.cli.output import JsonLines
 from stoculus.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _NUMBER_WIDTH: Final = 8
-
-
-class Output(StrEnum):
-    """How records are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 def market_time_us(text: str) -> int:
@@ -46,21 +39,41 @@ Limit = Annotated[int | None, typer.Option(min=1, help="End after so many record
 
 
 def consume(
-    topic: str,
+    topic: Annotated[str, typer.Argument(help="Its name.", show_default=False, autocompletion=completing.topics)],
     group: Annotated[
         str | None, typer.Option(help="Read as a member of this consumer group, from where it stands, and commit.")
     ] = None,
     start_us: From = None,
     limit: Limit = None,
-    output: Annotated[Output, typer.Option(help="table: times are New York. json, csv: times are UTC.")] = Output.TABLE,
     follow: Annotated[
         bool, typer.Option("--follow", help="Do not end at the end of the topic: wait for more.")
     ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Print the records of a topic, decoded by the registry. Without --group no offsets are committed."""
+    r"""Print the records of a topic, decoded by the registry.
+
+    It reads committed records from the first one, or from --from, to the end
+    of the topic as of now. A market time is found by binary search, so a slice
+    of a large topic costs its own size. Without --group no offsets are
+    committed; with it, they are, behind what was printed.
+
+    Prints a table with times of New York; with --csv and --json times are UTC.
+
+    Exit codes: 0 done, 1 there is no such topic or no broker, 2 wrong usage,
+    130 Ctrl-C.
+
+    Examples:
+      stoculus consume stock-aapl-ohlcv1m-historical-42 --limit 5
+      stoculus consume stock-aapl-trade-historical-42 --from 2024-01-03T10:00 \
+          --csv > trades.csv
+      stoculus consume stock-aapl-quote-historical-42 --group mine --json
+    """
     if group is not None and start_us is not None:
         raise typer.BadParameter("--group goes on where the group stands: leave --from out.")
-    write = {Output.TABLE: _table, Output.JSON: _json, Output.CSV: _csv}[output]()
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json: use one of them.")
+    write = (_csv if as_csv else _json if as_json else _table)()
     for batch in _batches(topic, group, start_us, limit, follow):
         write(batch)
         sys.stdout.flush()
@@ -70,15 +83,14 @@ def _batches(
     topic: str, group: str | None, start_us: int | None, limit: int | None, follow: bool
 ) -> "Iterator[pa.RecordBatch]":
     from stoculus.reading.decoding import Decoder
-    from stoculus.reading.group import read_group
+    from stoculus.reading.group import Subscription
     from stoculus.reading.range import follow_topic, read_topic
     from stoculus.reading.seek import offset_at
 
     where = settings()
     bootstrap, decoder = reachable_kafka(where.kafka_bootstrap), Decoder(where.registry_url)
     if group is not None:
-        for _, batch in read_group(bootstrap, decoder, group, [topic], until_end=not follow, limit=limit):
-            yield batch
+        yield from Subscription(where, [topic], group, until_end=not follow, limit=limit)
         return
     start = None if start_us is None else offset_at(bootstrap, topic, start_us)
     read = follow_topic if follow else read_topic

@@ -1,5 +1,6 @@
 """The values of a partition in bulk, by C where the extension is built, else by Python."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -72,10 +73,14 @@ def consume(
     if use_extension:
         return _consume_c(consumer, most, timeout_s)
     come = consume_messages(consumer, most, timeout_s)
-    headers, bodies = cut([message.value() or b"" for message in come.records])
-    keys = [message.key() or b"" for message in come.records]
-    offsets = np.array([message.offset() for message in come.records], np.int64)
-    return Consumed(Values(headers, bodies, keys, offsets), come.position, come.error)
+    return Consumed(values_of(come.records), come.position, come.error)
+
+
+def values_of(messages: Sequence[Message]) -> Values:
+    """Messages as values."""
+    headers, bodies = cut([message.value() or b"" for message in messages])
+    keys = [message.key() or b"" for message in messages]
+    return Values(headers, bodies, keys, np.array([message.offset() for message in messages], np.int64))
 
 
 def _consume_c(consumer: Consumer, most: int, timeout_s: float) -> Consumed[Values]:

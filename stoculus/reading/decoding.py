@@ -50,9 +50,29 @@ class Decoder:
         """
         return self._decode(*framing.cut([value or b"" for value in values]), record)
 
-    def decode_values(self, values: Values, record: RecordType | None = None) -> pa.RecordBatch:
-        """The same of values as they were consumed."""
-        return self._decode(values.headers, values.bodies, record)
+    def decode_values(self, values: Values, record: RecordType | None = None, *, topic: str = "") -> pa.RecordBatch:
+        """The same of values as they were consumed; with a topic errors tell it and the offset of the first fault."""
+        try:
+            return self._decode(values.headers, values.bodies, record)
+        except SchemaNotRegistered as error:
+            if not topic:
+                raise
+            row, cause = self._first_fault(values, record, error)
+            message = f"Offset {values.offsets[row]} of {topic}: {cause.message}"
+            raise SchemaNotRegistered(message, remedy=error.remedy) from error
+
+    def _first_fault(
+        self, values: Values, record: RecordType | None, error: SchemaNotRegistered
+    ) -> tuple[int, SchemaNotRegistered]:
+        """The first row that is no record of the type (without one: of the first row's), and why."""
+        headers = [header for header, count in values.headers for _ in range(count)]
+        for row, header in enumerate(headers):
+            try:
+                self._decode([(header, 1)], [values.bodies[row]], record)
+            except SchemaNotRegistered as cause:
+                return row, cause
+            record = record or self._writer(header).record
+        return 0, error
 
     def _decode(
         self, headers: Sequence[tuple[bytes, int]], bodies: list[bytes], record: RecordType | None

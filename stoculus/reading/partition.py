@@ -94,23 +94,23 @@ class PartitionReader:
 
     def read_values(self, start: int, *, limit: int | None = None) -> Iterator[Values]:
         """The same as values: many times as fast."""
-        for values in self._until_end(start, limit, self._poll_values):
+        for values in self._until_end(start, limit, self.poll_values):
             if len(inside := values.before(self.end)):
                 yield inside
 
     def follow_values(self, start: int, *, limit: int | None = None) -> Iterator[Values]:
         """Yield the values from offset `start` on, also those that are written meanwhile; it ends only at `limit`."""
         left = sys.maxsize if limit is None else limit
-        self._seek(start)
+        self.seek(start)
         while left > 0:
-            values = self._poll_values(min(left, BATCH_MESSAGES))
+            values = self.poll_values(min(left, BATCH_MESSAGES))
             left -= len(values)
             if len(values):
                 yield values
 
     def _until_end(self, start: int, limit: int | None, poll: Callable[[int], _Polled]) -> Iterator[_Polled]:
         left = sys.maxsize if limit is None else limit
-        self._seek(start)
+        self.seek(start)
         silent_polls = 0
         while left > 0 and self.position < self.end:
             before = self.position
@@ -125,14 +125,16 @@ class PartitionReader:
                     remedy="Start the broker, then read again.",
                 )
 
-    def _seek(self, offset: int) -> None:
+    def seek(self, offset: int) -> None:
+        """Read on from this offset."""
         self.position = offset
         self._consumer.assign([TopicPartition(self._topic, 0, offset)])
 
     def _poll(self, count: int) -> list[Message]:
         return self._accept(consume_messages(self._consumer, count, POLL_S))
 
-    def _poll_values(self, count: int) -> Values:
+    def poll_values(self, count: int) -> Values:
+        """What has come; it waits for all of `count`, at longest 20 ms."""
         return self._accept(consume(self._consumer, count, POLL_S, use_extension=self._use_extension))
 
     def _accept(self, consumed: Consumed[_Polled]) -> _Polled:

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from stoculus.calendar import NEW_YORK
 from stoculus.checkpoints import NO_HASH
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.partition import PartitionReader
+from stoculus.reading.times import EPOCH_DAY, new_york_days
 from stoculus.records.catalog import RecordType
 from stoculus.records.digest import DayDigest
 
@@ -45,7 +44,7 @@ def topic_hash(bootstrap: str, decoder: Decoder, topic: str, record: RecordType)
 
 def _runs(times: Any) -> Iterator[tuple[date, int, int]]:
     """Stretches of records of one New York day: the day, the first index, how many."""
-    days = pc.local_timestamp(times.cast(pa.timestamp("us", str(NEW_YORK)))).cast(pa.date32())
-    changes = np.flatnonzero(np.diff(days.cast(pa.int32()).to_numpy())) + 1
+    days = new_york_days(times)
+    changes = np.flatnonzero(np.diff(days)) + 1
     for start, end in pairwise([0, *changes.tolist(), len(days)]):
-        yield days[start].as_py(), start, end - start
+        yield EPOCH_DAY + timedelta(days=int(days[start])), start, end - start

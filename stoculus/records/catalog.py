@@ -137,6 +137,11 @@ def record_type(name: str) -> RecordType:
     return RecordType(name, json.dumps(json.loads(avro)), pa.schema(fields))
 
 
+def asset_of(record: str) -> Asset:
+    """The asset of a record type, by its name such as `OptionQuote` or `io.stoculus.OptionQuote`."""
+    return "option" if record.rpartition(".")[2] in RECORDS["option"].values() else "stock"
+
+
 def record_types() -> list[RecordType]:
     """Every record type of the suite, by name."""
     names = sorted(f.name for f in resources.files("schemas").iterdir() if f.name.endswith(".avsc"))
