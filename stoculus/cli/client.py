@@ -12,7 +12,7 @@ import orjson
 from stoculus.cli.connections import settings
 from stoculus.errors import InvalidRequest, NotFound, ServiceUnavailable, StoculusError, Transient
 
-_TIMEOUT: Final = httpx2.Timeout(60, connect=5)
+_CONNECT_S: Final = 5.0
 _RECONNECT_S: Final = 1.0
 _RECONNECTS: Final = 60
 
@@ -29,17 +29,19 @@ def path_of(identity: str) -> str:
 class Coordinator:
     """The coordinator at a URL, of whose API one kind of things is used: `/v1/backtests` or `/v1/streams`.
 
+    `timeout_s`: how long it may be silent.
     Raises what its problem+json says; ServiceUnavailable where it does not answer.
     """
 
     url: str
     kind: Kind = "backtest"
+    timeout_s: float = 60
 
     def ask(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> dict[str, Any]:
         """The JSON that a request is answered with; `path` is below all of the kind."""
         try:
             response = httpx2.request(
-                method, self._at(path), json=body, params=params, timeout=_TIMEOUT, trust_env=False
+                method, self._at(path), json=body, params=params, timeout=self._timeout, trust_env=False
             )
         except httpx2.TransportError as error:
             raise self._away(error) from error
@@ -69,7 +71,7 @@ class Coordinator:
     def _events(self, identity: str) -> Iterator[dict[str, Any]]:
         try:
             url = self._at(path_of(identity) + "/events")
-            with httpx2.stream("GET", url, timeout=_TIMEOUT, trust_env=False) as response:
+            with httpx2.stream("GET", url, timeout=self._timeout, trust_env=False) as response:
                 if response.is_error:
                     raise _problem(response.status_code, response.read())
                 for event in httpx2.EventSource(response, max_event_size=None):
@@ -79,6 +81,10 @@ class Coordinator:
                         raise NotFound(event.data, remedy=f"`stoculus {self.kind} list` lists those there are.")
         except httpx2.TransportError as error:
             raise self._away(error) from error
+
+    @property
+    def _timeout(self) -> httpx2.Timeout:
+        return httpx2.Timeout(self.timeout_s, connect=min(self.timeout_s, _CONNECT_S))
 
     def _at(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/v1/{self.kind}s{path}"

@@ -1,29 +1,41 @@
 """`stoculus …`: the command line. Commands import what they need when they run, so that `--help` is quick."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from stoculus.cli import backtests, consume, plugins, schemas, streams, topics
+from stoculus.cli import consume, plugins, schemas, streams, topics
+from stoculus.cli.backtests import app as backtests
 from stoculus.cli.output import print_error
 from stoculus.cli.tape.command import tape
 from stoculus.errors import StoculusError
 
+_ORDER: Final = ("backtest", "stream", "tape", "consume", "topics", "export", "plot", "replay", "verify", "schemas")
 
-class _MostUsedFirst(TyperGroup):
+
+class _Commands(TyperGroup):
+    """The commands, and the plug-ins; in the help those first that are used most."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for plug_in in plugins.found():
+            self.add_command(plug_in)
+
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        first = ["backtest", "stream", "tape", "consume", "topics", "schemas"]
-        return first + [name for name in super().list_commands(ctx) if name not in first]
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
 
 app = typer.Typer(
     name="stoculus",
-    cls=_MostUsedFirst,
+    cls=_Commands,
     help="Market data from Theta Data on Kafka topics: typed, in order, once each.",
     epilog="Where broker, registry and coordinator are: STOCULUS_KAFKA_BOOTSTRAP, STOCULUS_REGISTRY_URL, "
-    "STOCULUS_COORDINATOR_URL. The defaults fit the local stack (`make local-up`).",
+    "STOCULUS_COORDINATOR_URL. The defaults fit the local stack (`stoculus local up`).\n\n"
+    "Exit codes: 0 done, 1 failed (standard error says what happened, where, and what to do), 2 wrong usage, "
+    "130 Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
@@ -33,7 +45,6 @@ app.command("tape")(tape)
 app.command("consume")(consume.consume)
 app.command("topics")(topics.list_topics)
 app.add_typer(schemas.app, name="schemas")
-plugins.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:

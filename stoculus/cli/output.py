@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _ENOUGH_COLUMNS: Final = 10_000
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; all else goes to standard error.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON object a line; all else goes to standard error.")]
 
 
 def print_json(value: Any) -> None:
@@ -22,6 +23,14 @@ def print_json(value: Any) -> None:
     import orjson
 
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
+
+
+def print_json_line(value: Any) -> None:
+    """Print a value as JSON on one line, at once."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE).decode())
+    sys.stdout.flush()
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:

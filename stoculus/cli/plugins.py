@@ -4,9 +4,10 @@ They are loaded when they are called: `stoculus` itself imports nothing of the r
 """
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from stoculus.errors import SettingsInvalid
 
@@ -18,19 +19,23 @@ _HELP: Final = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add a command for each plug-in that is installed."""
-    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        _add(app, entry)
+class PlugIn(TyperCommand):
+    """A command that is loaded when it is called, helped with or completed, not when it is listed."""
+
+    def __init__(self, entry: EntryPoint) -> None:
+        super().__init__(entry.name, help=_HELP.get(entry.name, f"Of {entry.value.partition(':')[0]}."))
+        self._entry = entry
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **more: Any) -> typer.Context:
+        """The context of the plug-in's own command, which is thereby what runs."""
+        command = typer.main.get_command(load(self._entry))
+        context: typer.Context = command.make_context(info_name, args, parent, **more)  # type: ignore[assignment]
+        return context
 
 
-def _add(app: typer.Typer, entry: EntryPoint) -> None:
-    def run(context: typer.Context) -> None:
-        load(entry)(args=context.args, prog_name=f"stoculus {entry.name}")
-
-    help_text = _HELP.get(entry.name, f"Of {entry.value.partition(':')[0]}.")
-    passed_on = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(entry.name, help=help_text, context_settings=passed_on, add_help_option=False)(run)
+def found() -> list[PlugIn]:
+    """A command for each plug-in that is installed, by name."""
+    return [PlugIn(entry) for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name)]
 
 
 def load(entry: EntryPoint) -> typer.Typer:

@@ -17,7 +17,21 @@ app = typer.Typer(no_args_is_help=True, help="The record types: register them, c
 
 @app.command()
 def register(as_json: Json = False) -> None:
-    """Register every record type in the registry; doing it again changes nothing."""
+    """Register every record type in the registry.
+
+    Each .avsc becomes a version of the subject that its record is named;
+    where it is registered already nothing changes. The local stack does this
+    at its start.
+
+    Prints the subjects and their schema ids.
+
+    Exit codes: 0 done, 1 the registry refuses or does not answer,
+    2 wrong usage.
+
+    Examples:
+      stoculus schemas register
+      stoculus schemas register --json
+    """
     from stoculus.kafka.registry import register_all
 
     ids = register_all(settings().registry_url)
@@ -29,7 +43,19 @@ def register(as_json: Json = False) -> None:
 
 @app.command()
 def check(as_json: Json = False) -> None:
-    """Compare the .avsc files with RELEASED.json and with the registry; exit code 1 where they differ."""
+    """Compare the record types with those released, and with the registry.
+
+    Prints for each record type whether it is released as it is, and its id in
+    the registry. What has changed since the release, and what to do, goes to
+    standard error.
+
+    Exit codes: 0 all agree, 1 they differ or the registry does not answer,
+    2 wrong usage.
+
+    Examples:
+      stoculus schemas check
+      stoculus schemas check --json
+    """
     from stoculus.kafka import registry
     from stoculus.records import released
     from stoculus.records.catalog import record_types
@@ -61,15 +87,29 @@ def check(as_json: Json = False) -> None:
 
 
 @app.command()
-def release() -> None:
-    """Append changed .avsc files to RELEASED.json (for developers: a released version never changes again)."""
+def release(as_json: Json = False) -> None:
+    """Append changed .avsc files to RELEASED.json; for developers.
+
+    A released version never changes again: what consumers have stored stays
+    readable. It writes schemas/RELEASED.json of the checkout.
+
+    Prints the names of the record types that have changed.
+
+    Exit codes: 0 done, also where nothing has changed, 2 wrong usage.
+
+    Examples:
+      stoculus schemas release
+    """
     from importlib import resources
     from pathlib import Path
 
     from stoculus.records import released
 
     names = released.release(Path(str(resources.files("schemas") / "RELEASED.json")))
-    typer.echo(f"Released {', '.join(names)}." if names else "Nothing has changed since the last release.")
+    if as_json:
+        print_json({"released": names})
+    else:
+        typer.echo(f"Released {', '.join(names)}." if names else "Nothing has changed since the last release.")
 
 
 def _registered_id(client: Any, record: "RecordType", url: str) -> int | None:

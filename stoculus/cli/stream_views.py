@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stoculus.cli.output import make_table, utc
+from stoculus.cli.output import make_table, print_json_line, utc
 from stoculus.errors import NotFound
 
 STREAMS: Final = ("stream", "state", "session", ">topics", ">subscriptions", ">lag", ">gaps")
@@ -50,21 +50,30 @@ def title(stream: Snapshot) -> str:
     return f"Stream {stream['stream_id']}: {stream['state']}, session {stream['session']}{warmup}.{reason}"
 
 
-def watch(snapshots: Iterable[Snapshot], console: Console) -> None:
+def watch(snapshots: Iterable[Snapshot], console: Console, *, as_json: bool = False) -> None:
     """Show a stream until it is stopped: a table that changes on a terminal, else a line at what matters.
 
+    With `as_json` each snapshot is a line of JSON.
     Raise Exit(1) where it failed, NotFound where it is gone and was not seen stopping.
     """
     state = ""
+    show = _objects if as_json else _tables if console.is_terminal else _lines
     try:
-        for stream in _tables(snapshots, console) if console.is_terminal else _lines(snapshots, console):
+        for stream in show(snapshots, console):
             state = stream["state"]
             if state == "failed":
                 raise typer.Exit(1)
     except NotFound:
         if state != "stopping":
             raise
-        console.print("It is stopped.")
+        if not as_json:
+            console.print("It is stopped.")
+
+
+def _objects(snapshots: Iterable[Snapshot], _: Console) -> Iterator[Snapshot]:
+    for stream in snapshots:
+        print_json_line(stream)
+        yield stream
 
 
 def _tables(snapshots: Iterable[Snapshot], console: Console) -> Iterator[Snapshot]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stoculus.cli import request
+from stoculus.cli import completing, request
 from stoculus.cli.output import Json, print_json, print_table
 from stoculus.cli.selection import Contract, Dte, Expirations, File, Right, Root, Strikes, Symbols
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Live streams: start, list, look at, stop.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The stream's id.", show_default=False)]
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The stream's id.", show_default=False, autocompletion=completing.stream_ids),
+]
 Schema = Annotated[str | None, typer.Option(help="ohlcv (default), trade or quote.")]
 Interval = Annotated[str | None, typer.Option(help="Of ohlcv: 1s, 1m (default), 5m, 1h …")]
 Session = Annotated[str | None, typer.Option(help="always (default), regular or extended.")]
@@ -45,11 +48,23 @@ def start(
     watch: Watch = False,
     as_json: Json = False,
 ) -> None:
-    """Start a stream: a JSON file, or stocks, options or both with one schema.
+    r"""Start a stream: a JSON file, or stocks, options or both with one schema.
 
-    stoculus stream start --symbols AAPL,MSFT --schema trade --id tape
+    What the vendor sends from now on is written to live topics, one for each
+    symbol or chain, until the stream is stopped. Streams that want the same
+    share its topic. The same request with the same id is the same stream.
 
-    stoculus stream start --root SPXW --dte 0:1 --strikes 4700:4800 --schema quote --session regular
+    Prints the id and the topics. With --json the stream as the coordinator
+    describes it; with --watch too, a line at each change.
+
+    Exit codes: 0 accepted, 1 refused (with --watch: it failed), 2 wrong usage,
+    130 Ctrl-C: the stream goes on.
+
+    Examples:
+      stoculus stream start --symbols AAPL,MSFT --schema trade --id tape
+      stoculus stream start --root SPXW --dte 0:1 --strikes 4700:4800 \
+          --schema quote --session regular
+      stoculus stream start --symbols AAPL --warmup 2d --json
     """
     # Strikes around the spot move while a stream runs: there is no --around-spot.
     chain = (root, expirations, dte, strikes, None, right, contract)
@@ -58,7 +73,7 @@ def start(
     client = _connect()
     answer = client.ask("POST", "", body)
     if watch:
-        _follow(client, answer["stream_id"])
+        _follow(client, answer["stream_id"], as_json)
     elif as_json:
         print_json(answer)
     else:
@@ -70,7 +85,18 @@ def start(
 
 @app.command()
 def stop(stream_id: Id, as_json: Json = False) -> None:
-    """Stop a stream; its topics stay."""
+    """Stop a stream; its topics stay.
+
+    Instruments that no other stream wants are unsubscribed. The id may be used
+    again: the topics then go on where they ended.
+
+    Prints the state: stopping, until the vendor is told.
+
+    Exit codes: 0 done, 1 there is no such stream, 2 wrong usage.
+
+    Examples:
+      stoculus stream stop tape
+    """
     answer = _connect().ask("DELETE", _path(stream_id))
     if as_json:
         print_json(answer)
@@ -80,7 +106,17 @@ def stop(stream_id: Id, as_json: Json = False) -> None:
 
 @app.command("list")
 def list_streams(as_json: Json = False) -> None:
-    """List the streams."""
+    """List the streams.
+
+    Prints for each its state, topics, subscriptions, the largest lag of its
+    topics, and the gaps that are not healed.
+
+    Exit codes: 0 done, 1 the coordinator does not answer, 2 wrong usage.
+
+    Examples:
+      stoculus stream list
+      stoculus stream list --json
+    """
     found = _connect().ask("GET", "")["streams"]
     if as_json:
         print_json(found)
@@ -92,10 +128,23 @@ def list_streams(as_json: Json = False) -> None:
 
 @app.command()
 def show(stream_id: Id, watch: Watch = False, as_json: Json = False) -> None:
-    """Show a stream and its topics."""
+    """Show a stream and its topics.
+
+    Prints for each topic its subscriptions, records, last event, up to which
+    market time it is complete, lag, gaps and late records. With --watch it
+    goes on until the stream is stopped, or until Ctrl-C.
+
+    Exit codes: 0 done, 1 there is no such stream (with --watch: it failed),
+    2 wrong usage, 130 Ctrl-C.
+
+    Examples:
+      stoculus stream show tape
+      stoculus stream show tape --watch
+      stoculus stream show tape --json
+    """
     client = _connect()
     if watch:
-        _follow(client, stream_id)
+        _follow(client, stream_id, as_json)
         return
     answer = client.ask("GET", _path(stream_id))
     if as_json:
@@ -119,9 +168,9 @@ def _path(stream_id: str) -> str:
     return path_of(stream_id)
 
 
-def _follow(client: "Coordinator", stream_id: str) -> None:
+def _follow(client: "Coordinator", stream_id: str, as_json: bool) -> None:
     from rich.console import Console
 
     from stoculus.cli.stream_views import watch
 
-    watch(client.snapshots(stream_id), Console(highlight=False))
+    watch(client.snapshots(stream_id), Console(highlight=False), as_json=as_json)

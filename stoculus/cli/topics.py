@@ -15,9 +15,18 @@ def list_topics(
     show_all: Annotated[bool, typer.Option("--all", help="Also those of Kafka and of the suite itself.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the topics, and what the checkpoints say of them.
+    """List the topics on the broker, and what the checkpoints say of them.
 
-    Records are those of the last checkpoint; offsets count transaction markers too.
+    Prints for each the backtest that it belongs to, its record type, state and
+    records as of the last checkpoint, and its offsets, from the first that is
+    kept to the end. Offsets count the markers of transactions too, so there
+    are more of them than records.
+
+    Exit codes: 0 done, 1 the broker does not answer, 2 wrong usage.
+
+    Examples:
+      stoculus topics
+      stoculus topics --all --json
     """
     from stoculus.kafka import admin
 

@@ -22,6 +22,14 @@ def watch(snapshots: Iterable[Snapshot], console: Console, *, quiet: bool = Fals
     return next(snapshot for snapshot in shown if snapshot["state"] in FINAL)
 
 
+def until_final(snapshots: Iterable[Snapshot]) -> Iterator[Snapshot]:
+    """The snapshots up to the first that is final, that one included."""
+    for snapshot in snapshots:
+        yield snapshot
+        if snapshot["state"] in FINAL:
+            return
+
+
 def report(snapshot: Snapshot, console: Console) -> None:
     """Say how a backtest ended, and why tasks failed; raise Exit(1) where it did not complete."""
     state, records = snapshot["state"], snapshot["records"]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from stoculus.cli import completing
 from stoculus.cli.connections import reachable_kafka, settings
 from stoculus.cli.consume import From, Limit
+from stoculus.cli.output import JsonLines
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -24,17 +26,38 @@ MOST_LINES: Final = 500
 
 
 def tape(
-    topics: Annotated[list[str], typer.Argument(help="Live or historical ones.", show_default=False)],
+    topics: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TOPIC...",
+            help="Live or historical ones.",
+            show_default=False,
+            autocompletion=completing.topics,
+        ),
+    ],
     last: Annotated[int | None, typer.Option(min=1, help="Begin with so many records that are there.")] = None,
     start_us: From = None,
     limit: Limit = None,
     latency: Annotated[bool, typer.Option("--latency", help="Say how long ago the vendor's message came in.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an object a line; times are UTC.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Show what is written to topics, a line a record, as it comes; Ctrl-C ends it.
+    """Show what is written to topics, a line a record, as it comes.
 
-    It starts at the end of the topics; times are New York's.
-    A terminal that is too slow is told how many lines it missed; files, pipes and --json get all.
+    It starts at the end of the topics, or where --last or --from say, and goes
+    on until Ctrl-C or --limit. No offsets are committed.
+
+    Prints New York time, instrument, and what matters of the record. A terminal
+    that is too slow is told how many lines it missed; files, pipes and --json
+    get all. With --json times are UTC, and each object names topic, offset,
+    origin (live, heal or warmup) and ingest_us.
+
+    Exit codes: 0 --limit is reached, 1 there is no such topic or no broker,
+    2 wrong usage, 130 Ctrl-C.
+
+    Examples:
+      stoculus tape stock-aapl-trade-live stock-aapl-ohlcv1m-live --latency
+      stoculus tape option-spxw-quote-live --last 20 --limit 20
+      stoculus tape stock-aapl-trade-live --json > trades.ndjson
     """
     from rich.console import Console
 
