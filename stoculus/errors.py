@@ -32,6 +32,8 @@
         ├── Fenced                 another runner took the task over
         ├── SchemaNotRegistered    the registry lacks a record schema, or has another
         ├── BrokerRefused          the broker rejects for good: authorization, size, policy
+        ├── DiskRefused            a file cannot be written: no room, no right
+        ├── ExportDamaged          a file of an export is missing, cut or altered
         ├── SettingsInvalid        a setting is unknown or wrong
         ├── StackFailed            the local stack could not start
         └── Defect                 a fault of the suite itself
@@ -171,6 +173,12 @@ class SchemaNotRegistered(Terminal): ...
 
 
 class BrokerRefused(Terminal): ...
+
+
+class DiskRefused(Terminal): ...
+
+
+class ExportDamaged(Terminal): ...
 
 
 class SettingsInvalid(Terminal): ...

@@ -34,7 +34,7 @@ def topic_hash(bootstrap: str, decoder: Decoder, topic: str, record: RecordType)
         for values in reader.read_values(reader.first):
             keys, bodies = pa.array(values.keys, pa.binary()), pa.array(values.bodies, pa.binary())
             times = decoder.decode_values(values, record)["ts_event"]
-            for day, start, count in _runs(times):
+            for day, start, count in day_runs(times):
                 if day != digest.day:
                     digest = DayDigest(day, digest.digest()) if days else DayDigest(day)
                 days[day] = days.get(day, 0) + count
@@ -42,7 +42,7 @@ def topic_hash(bootstrap: str, decoder: Decoder, topic: str, record: RecordType)
     return TopicHash(sum(days.values()), days, digest.digest() if days else NO_HASH)
 
 
-def _runs(times: Any) -> Iterator[tuple[date, int, int]]:
+def day_runs(times: Any) -> Iterator[tuple[date, int, int]]:
     """Stretches of records of one New York day: the day, the first index, how many."""
     days = new_york_days(times)
     changes = np.flatnonzero(np.diff(days)) + 1

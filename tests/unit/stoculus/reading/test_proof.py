@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoculus.calendar import new_york_day
-from stoculus.reading.proof import _runs
+from stoculus.reading.proof import day_runs
 
 
 def times(*moments: datetime) -> Any:
@@ -16,7 +16,7 @@ def times(*moments: datetime) -> Any:
 def test_a_new_york_day_goes_on_after_midnight_utc() -> None:
     friday = datetime(2024, 3, 9, 0, 30, tzinfo=UTC)
 
-    assert list(_runs(times(friday, friday + timedelta(hours=5)))) == [
+    assert list(day_runs(times(friday, friday + timedelta(hours=5)))) == [
         (date(2024, 3, 8), 0, 1),
         (date(2024, 3, 9), 1, 1),
     ]
@@ -26,7 +26,7 @@ def test_a_new_york_day_goes_on_after_midnight_utc() -> None:
 def test_runs_are_the_days_of_the_records(moments_s: list[int]) -> None:
     aware = [datetime.fromtimestamp(moment, UTC) for moment in moments_s]
 
-    runs = list(_runs(times(*aware)))
+    runs = list(day_runs(times(*aware)))
 
     found = [day for day, _, count in runs for _ in range(count)]
     assert found == [new_york_day(moment) for moment in aware]
