@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from stoculus.cli import consume, plugins, schemas, streams, topics
 from stoculus.cli.backtests import app as backtests
+from stoculus.cli.export import export
 from stoculus.cli.output import print_error
 from stoculus.cli.tape.command import tape
 from stoculus.errors import StoculusError
@@ -44,6 +45,7 @@ app.add_typer(streams.app, name="stream")
 app.command("tape")(tape)
 app.command("consume")(consume.consume)
 app.command("topics")(topics.list_topics)
+app.command("export")(export)
 app.add_typer(schemas.app, name="schemas")
 
 
