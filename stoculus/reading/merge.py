@@ -5,7 +5,7 @@ backtest's checkpoints say up to when it is complete, so none is waited for in v
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from stoculus.reading.feed import FOREVER_US, Feed, Int64s, times_us
 from stoculus.reading.reader import Reader
 from stoculus.reading.source import Request, open_feeds
 from stoculus.reading.times import EPOCH_DAY, joined, new_york_days
+from stoculus.records.catalog import Schema
 from stoculus.records.rows import datetimes, rows
 from stoculus.settings import Connections
 
@@ -58,7 +59,7 @@ class Merge(Reader):
     def __init__(self, request: Request, settings: Connections) -> None:
         super().__init__()
         self._feeds = self._held.enter_context(open_feeds(request, settings))
-        self._merged = self._tracked(_merged([_Queue(feed) for feed in self._feeds]))
+        self._merged = self._tracked(merged(self._feeds))
         self._events = self._one_by_one()
 
     @property
@@ -100,15 +101,14 @@ class _Queue:
         batch = self.feed.poll()
         if batch is None:
             return
+        times = available_us(batch, self.feed.schema)
         if self.feed.schema.available_column != "ts_event":
             # Reports of a day stand by their quotes' times, not by their own.
             batch = joined([*(piece for piece, _ in self._pieces), batch])
-            times = _reported_us(batch, self.feed.schema.available_column)
+            times = np.concatenate([*(piece_times for _, piece_times in self._pieces), times])
             order = times.argsort(kind="stable")
             batch, times = batch.take(pa.array(order)), times[order]
             self._pieces.clear()
-        else:
-            times = times_us(batch) + self.feed.schema.delay_us
         self._pieces.append((batch, times))
 
     def take(self, before_us: int) -> tuple[pa.RecordBatch, Int64s]:
@@ -128,7 +128,9 @@ class _Queue:
         return joined([batch for batch, _ in taken]), np.concatenate([times for _, times in taken])
 
 
-def _merged(queues: list[_Queue]) -> Iterator[Merged]:
+def merged(feeds: Sequence[Feed]) -> Iterator[Merged]:
+    """The records of the feeds in one order, a stretch at a time."""
+    queues = [_Queue(feed) for feed in feeds]
     topics = [queue.feed.topic for queue in queues]
     while queues:
         known_until = [queue.known_until_us for queue in queues]
@@ -144,6 +146,13 @@ def _merged(queues: list[_Queue]) -> Iterator[Merged]:
         if before_us == FOREVER_US:
             return
         queues[known_until.index(before_us)].poll()
+
+
+def available_us(batch: pa.RecordBatch, schema: Schema) -> Int64s:
+    """When each record could be known, in microseconds since the epoch."""
+    if schema.available_column == "ts_event":
+        return times_us(batch) + schema.delay_us
+    return _reported_us(batch, schema.available_column)
 
 
 def _reported_us(batch: pa.RecordBatch, column: str) -> Int64s:
