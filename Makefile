@@ -43,7 +43,7 @@ bench: $(READY) ## measure speed and memory side by side, into var/bench.json (Q
 lock: $(READY) ## lock the dependencies anew with their hashes: Python's, and Java's of local/pom.xml
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--python-version 3.11 --extra suite --extra dev pyproject.toml -o requirements.lock
+		--python-version 3.11 --extra suite --extra plot --extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/python -m local.java
 
 calendar: $(READY) ## write the days on which the market did not close at 16:00 anew
