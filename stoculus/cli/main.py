@@ -10,6 +10,7 @@ from stoculus.cli import consume, plugins, schemas, streams, topics
 from stoculus.cli.backtests import app as backtests
 from stoculus.cli.export import export
 from stoculus.cli.output import print_error
+from stoculus.cli.plot import plot
 from stoculus.cli.tape.command import tape
 from stoculus.errors import StoculusError
 
@@ -46,6 +47,7 @@ app.command("tape")(tape)
 app.command("consume")(consume.consume)
 app.command("topics")(topics.list_topics)
 app.command("export")(export)
+app.command("plot")(plot)
 app.add_typer(schemas.app, name="schemas")
 
 
