@@ -19,6 +19,8 @@ static void *(*queue_get_consumer)(void *);
 static void (*queue_destroy)(void *);
 static ssize_t (*consume_batch_queue)(void *, int, message_t **, size_t);
 static void (*message_destroy)(message_t *);
+static int64_t (*message_timestamp)(const message_t *, int *);
+static int (*message_headers)(const message_t *, void **);
 static const char *(*error_text)(int);
 
 static PyObject *load(PyObject *self, PyObject *args) {
@@ -27,13 +29,15 @@ static PyObject *load(PyObject *self, PyObject *args) {
         {"rd_kafka_queue_destroy", (void **)&queue_destroy},
         {"rd_kafka_consume_batch_queue", (void **)&consume_batch_queue},
         {"rd_kafka_message_destroy", (void **)&message_destroy},
+        {"rd_kafka_message_timestamp", (void **)&message_timestamp},
+        {"rd_kafka_message_headers", (void **)&message_headers},
         {"rd_kafka_err2str", (void **)&error_text},
     };
     return bind(args, symbols, sizeof symbols / sizeof *symbols, "Consumer");
 }
 
 typedef struct {
-    PyObject *bodies, *keys, *headers, *offsets;
+    PyObject *bodies, *keys, *headers, *offsets, *times_ms, *with_headers;
     Py_ssize_t count;
     int64_t position;
     int code;
@@ -60,7 +64,18 @@ static int count_header(PyObject *headers, const char *header, size_t size) {
     return is_done;
 }
 
+/* Whether there was room to note a message that has headers of Kafka's, or it has none. */
+static int note_headers(PyObject *with_headers, const message_t *message) {
+    void *headers;
+    if (message_headers(message, &headers)) return 1;
+    PyObject *offset = PyLong_FromLongLong(message->offset);
+    int failed = !offset || PyList_Append(with_headers, offset);
+    Py_XDECREF(offset);
+    return !failed;
+}
+
 static int take(batch_t *batch, const message_t *message) {
+    int kind;
     if (message->err) {
         if (message->err != ERR_PARTITION_EOF) batch->code = batch->code ? batch->code : message->err;
         else batch->position = message->offset;
@@ -68,17 +83,19 @@ static int take(batch_t *batch, const message_t *message) {
     }
     size_t header = message->len < HEADER_BYTES ? message->len : HEADER_BYTES;
     const char *value = message->payload ? message->payload : "";
+    ((int64_t *)PyBytes_AS_STRING(batch->times_ms))[batch->count] = message_timestamp(message, &kind);
     ((int64_t *)PyBytes_AS_STRING(batch->offsets))[batch->count++] = message->offset;
     batch->position = message->offset + 1;
     return append(batch->bodies, value + header, message->len - header) &&
            append(batch->keys, message->key ? message->key : "", message->key_len) &&
-           count_header(batch->headers, value, header);
+           count_header(batch->headers, value, header) && note_headers(batch->with_headers, message);
 }
 
 PyDoc_STRVAR(consume_doc,
-"consume(consumer, most, timeout_ms) -> (headers, bodies, keys, offsets, position, error, text)\n\n"
+"consume(consumer, most, timeout_ms) -> (headers, bodies, keys, offsets, times_ms, with_headers, position, error, text)\n\n"
 "What has come of a partition that the consumer was assigned. Values are cut behind their first five bytes: `headers`\n"
-"is a flat list of such a beginning and how many bodies have it, in their order. `offsets` are the bytes of int64s.\n"
+"is a flat list of such a beginning and how many bodies have it, in their order. `offsets` and `times_ms` (Kafka's\n"
+"timestamps) are the bytes of int64s; `with_headers` are the offsets of messages that have headers of Kafka's.\n"
 "`position` is where to go on, -1 where nothing came; `error` is 0, or the code of the first error, with its text.");
 
 static PyObject *consume(PyObject *self, PyObject *args) {
@@ -96,15 +113,19 @@ static PyObject *consume(PyObject *self, PyObject *args) {
     queue_destroy(queue);
     Py_END_ALLOW_THREADS
     if (taken < 0) taken = 0;
+    const Py_ssize_t width = sizeof(int64_t);
     batch_t batch = {PyList_New(0), PyList_New(0), PyList_New(0),
-                     PyBytes_FromStringAndSize(NULL, taken * (Py_ssize_t)sizeof(int64_t)), 0, -1, 0};
-    if (batch.bodies && batch.keys && batch.headers && batch.offsets)
+                     PyBytes_FromStringAndSize(NULL, taken * width), PyBytes_FromStringAndSize(NULL, taken * width),
+                     PyList_New(0), 0, -1, 0};
+    if (batch.bodies && batch.keys && batch.headers && batch.offsets && batch.times_ms && batch.with_headers)
         while (row < taken && take(&batch, messages[row])) row++;
     if (row == taken && !PyErr_Occurred() &&
-        !_PyBytes_Resize(&batch.offsets, batch.count * (Py_ssize_t)sizeof(int64_t)))
-        result = Py_BuildValue("OOOOLis", batch.headers, batch.bodies, batch.keys, batch.offsets,
-                               (long long)batch.position, batch.code, batch.code ? error_text(batch.code) : "");
+        !_PyBytes_Resize(&batch.offsets, batch.count * width) && !_PyBytes_Resize(&batch.times_ms, batch.count * width))
+        result = Py_BuildValue("OOOOOOLis", batch.headers, batch.bodies, batch.keys, batch.offsets, batch.times_ms,
+                               batch.with_headers, (long long)batch.position, batch.code,
+                               batch.code ? error_text(batch.code) : "");
     Py_XDECREF(batch.headers), Py_XDECREF(batch.bodies), Py_XDECREF(batch.keys), Py_XDECREF(batch.offsets);
+    Py_XDECREF(batch.times_ms), Py_XDECREF(batch.with_headers);
     for (row = 0; row < taken; row++) message_destroy(messages[row]);
     PyMem_Free(messages);
     return result;

@@ -17,16 +17,18 @@ _Records = TypeVar("_Records")
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Records one behind the other: keys, offsets, and bodies without their headers.
+    """Records one behind the other: keys, offsets, Kafka's timestamps, and bodies without their headers.
 
     `headers` has each header of the registry's format and how many bodies in a row have it. A value that is too short
-    for one is a header alone.
+    for one is a header alone. `with_headers`: the offsets of records that have headers of Kafka's.
     """
 
     headers: list[tuple[bytes, int]]
     bodies: list[bytes]
     keys: list[bytes]
     offsets: NDArray[np.int64]
+    times_ms: NDArray[np.int64]
+    with_headers: list[int]
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -42,7 +44,10 @@ class Values:
             left -= run
             if left <= 0:
                 break
-        return Values(headers, self.bodies[:count], self.keys[:count], self.offsets[:count])
+        with_headers = [each for each in self.with_headers if each < offset]
+        return Values(
+            headers, self.bodies[:count], self.keys[:count], self.offsets[:count], self.times_ms[:count], with_headers
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,19 @@ def values_of(messages: Sequence[Message]) -> Values:
     """Messages as values."""
     headers, bodies = cut([message.value() or b"" for message in messages])
     keys = [message.key() or b"" for message in messages]
-    return Values(headers, bodies, keys, np.array([message.offset() for message in messages], np.int64))
+    offsets = np.array([message.offset() for message in messages], np.int64)
+    times_ms = np.array([message.timestamp()[1] for message in messages], np.int64)
+    with_headers = [message.offset() or 0 for message in messages if message.headers()]
+    return Values(headers, bodies, keys, offsets, times_ms, with_headers)
 
 
 def _consume_c(consumer: Consumer, most: int, timeout_s: float) -> Consumed[Values]:
     import stoculus.kafka._consume as extension
 
-    headers, bodies, keys, offsets, position, code, text = extension.consume(consumer, most, round(timeout_s * 1000))
+    headers, bodies, keys, offsets, times_ms, with_headers, position, code, text = extension.consume(
+        consumer, most, round(timeout_s * 1000)
+    )
     runs: Any = list(zip(headers[::2], headers[1::2], strict=True))
-    values = Values(runs, bodies, keys, np.frombuffer(offsets, np.int64))
+    arrays = (np.frombuffer(offsets, np.int64), np.frombuffer(times_ms, np.int64))
+    values = Values(runs, bodies, keys, *arrays, with_headers)
     return Consumed(values, None if position < 0 else position, KafkaError(code, text) if code else None)

@@ -74,6 +74,25 @@ def test_keys_values_and_offsets_come_as_they_are(
 
 
 @pytest.mark.parametrize("use_extension", WAYS)
+def test_timestamps_and_which_records_have_headers_come_too(
+    broker: Broker, consumer: Consumer, topic: str, use_extension: bool
+) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for n in range(6):
+        headers: Any = {"origin": "live"} if n in (2, 5) else None
+        producer.produce(topic, b"\0\0\0\0\1", partition=0, timestamp=1_000_000 + n, headers=headers)
+    producer.close()
+
+    parts = consumed(consumer, topic, 6, use_extension=use_extension)
+
+    assert [time for part in parts for time in part.records.times_ms.tolist()] == list(range(1_000_000, 1_000_006))
+    assert [offset for part in parts for offset in part.records.with_headers] == [2, 5]
+    before = [part.records.before(5) for part in parts]
+    assert [offset for part in before for offset in part.with_headers] == [2]
+    assert sum(len(part.times_ms) for part in before) == 5
+
+
+@pytest.mark.parametrize("use_extension", WAYS)
 def test_markers_and_aborted_records_are_passed_over(
     consumer: Consumer, topic: str, transactional: Transactional, use_extension: bool
 ) -> None:
