@@ -151,19 +151,22 @@ class LocalSettings(SuiteSettings):
     coordinator_port: int = 8000
 
 
-def _known_names() -> set[str]:
-    pending: list[type[SuiteSettings]] = [SuiteSettings]
-    names: set[str] = set()
-    while pending:
-        settings = pending.pop()
-        names |= {PREFIX + name.upper() for name in settings.model_fields}
-        pending += settings.__subclasses__()
-    return names
+def all_settings() -> list[type[SuiteSettings]]:
+    """The settings of every program of the suite, and what they share."""
+    found: list[type[SuiteSettings]] = [SuiteSettings]
+    for settings in found:
+        found += settings.__subclasses__()
+    return found
+
+
+def known_names() -> set[str]:
+    """Every variable that some program of the suite reads."""
+    return {PREFIX + name.upper() for settings in all_settings() for name in settings.model_fields}
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:
     """Raise SettingsInvalid for a `STOCULUS_…` variable that no program of the suite knows."""
-    known = _known_names()
+    known = known_names()
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known], n=1)
