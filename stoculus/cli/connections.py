@@ -1,15 +1,14 @@
 """Where broker, registry and coordinator are, and a quick word when the broker is not."""
 
 import os
-import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from stoculus.errors import BrokerUnavailable
+from stoculus.kafka.reachable import reachable_kafka
 
 if TYPE_CHECKING:
     from stoculus.settings import ClientSettings
 
-_CONNECT_S: Final = 2
+__all__ = ["reachable_kafka", "settings"]
 
 
 def settings() -> "ClientSettings":
@@ -17,18 +16,3 @@ def settings() -> "ClientSettings":
     from stoculus.settings import ClientSettings
 
     return ClientSettings.load(os.environ)
-
-
-def reachable_kafka(bootstrap: str) -> str:
-    """The bootstrap servers; raise BrokerUnavailable where none takes a connection (librdkafka tries much longer)."""
-    for server in bootstrap.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
-        except (OSError, ValueError):
-            continue
-        return bootstrap
-    raise BrokerUnavailable(
-        f"Kafka at {bootstrap} does not answer.",
-        remedy="Start it: `make local-up`. Or set STOCULUS_KAFKA_BOOTSTRAP (host:port).",
-    )

@@ -14,6 +14,7 @@ from stoculus.errors import BacktestIncomplete, NotFound, ServiceUnavailable, To
 from stoculus.kafka import admin
 from stoculus.kafka.checkpoints import partition_of
 from stoculus.kafka.compacted import CompactedLog
+from stoculus.kafka.reachable import reachable_kafka
 from stoculus.reading.manifest import Manifest
 
 _LOOK_S: Final = 0.05
@@ -39,7 +40,7 @@ class BacktestLog:
     def __init__(self, bootstrap: str, backtest_id: str) -> None:
         self._bootstrap = bootstrap
         self._id = topics.backtest_id(backtest_id)
-        self._admin = admin.connect(bootstrap)
+        self._admin = admin.connect(reachable_kafka(bootstrap))
         self._manifest: Manifest | None = None
         self.checkpoints: dict[str, Checkpoint] = {}
         self.reached: dict[str, Reached] = {}
@@ -141,8 +142,8 @@ class BacktestLog:
     def _ends(self, names: list[str]) -> dict[str, int]:
         if not names:
             return {}
-        latest: Any = OffsetSpec.latest()
-        wanted = {TopicPartition(name, 0): latest for name in names}
+        spec: Any = OffsetSpec
+        wanted = {TopicPartition(name, 0): spec.latest() for name in names}
         try:
             found = self._admin.list_offsets(wanted, request_timeout=admin.REQUEST_TIMEOUT_S)
             return {place.topic: future.result().offset for place, future in found.items()}

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from stoculus.kafka.admin import broker_error
 from stoculus.kafka.consume import values_of
+from stoculus.kafka.reachable import reachable_kafka
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.partition import BATCH_MESSAGES, POLL_S, consumer_config, offset_of, reading_error
 from stoculus.reading.reader import Reader
@@ -71,7 +72,7 @@ class _Member:
         # The default strategy gives the first partition of every topic to the same member; these topics have only one.
         spread = {"partition.assignment.strategy": "roundrobin", "auto.offset.reset": "earliest"}
         self._group = group
-        self._consumer = Consumer(consumer_config(bootstrap, group) | spread)
+        self._consumer = Consumer(consumer_config(reachable_kafka(bootstrap), group) | spread)
         self._joined = False
         self._ours: set[_Place] = set()
         self._unread: set[_Place] = set()

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stoculus.calendar import DAY_START, to_utc_us
 from stoculus.reading.feed import FOREVER_US, Feed, Int64s, times_us
@@ -107,7 +106,7 @@ class _Queue:
             batch = joined([*(piece for piece, _ in self._pieces), batch])
             times = np.concatenate([*(piece_times for _, piece_times in self._pieces), times])
             order = times.argsort(kind="stable")
-            batch, times = batch.take(pa.array(order)), times[order]
+            batch, times = batch.take(pa.array(order, pa.int64())), times[order]
             self._pieces.clear()
         self._pieces.append((batch, times))
 
@@ -138,11 +137,11 @@ def merged(feeds: Sequence[Feed]) -> Iterator[Merged]:
         parts, times = zip(*[queue.take(before_us) for queue in queues], strict=True)
         counts = [len(each) for each in times]
         if any(counts):
-            available_us = np.concatenate(times)
-            order = available_us.argsort(kind="stable")
+            known_us = np.concatenate(times)
+            order = known_us.argsort(kind="stable")
             feed = np.repeat(np.arange(len(queues)), counts)
             row = np.concatenate([np.arange(count) for count in counts])
-            yield Merged(topics, list(parts), feed[order], row[order], available_us[order])
+            yield Merged(topics, list(parts), feed[order], row[order], known_us[order])
         if before_us == FOREVER_US:
             return
         queues[known_until.index(before_us)].poll()
@@ -158,8 +157,8 @@ def available_us(batch: pa.RecordBatch, schema: Schema) -> Int64s:
 def _reported_us(batch: pa.RecordBatch, column: str) -> Int64s:
     """When reports were made. A report that does not say it counts as made when its New York day was over."""
     made = batch[column].cast(pa.int64())
+    known_us: Int64s = made.fill_null(0).to_numpy(zero_copy_only=False)
     if not made.null_count:
-        return made.to_numpy(zero_copy_only=False)
-    days = new_york_days(batch["ts_event"])
-    over = [to_utc_us(EPOCH_DAY + timedelta(days=int(day) + 1), DAY_START) for day in days]
-    return pc.fill_null(made, 0).to_numpy(zero_copy_only=False) + np.where(made.is_null(), over, 0)
+        return known_us
+    over = [to_utc_us(EPOCH_DAY + timedelta(days=int(day) + 1), DAY_START) for day in new_york_days(batch["ts_event"])]
+    return np.where(made.is_null(), np.array(over), known_us)

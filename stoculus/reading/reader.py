@@ -38,9 +38,13 @@ class Reader:
 
     def _tracked(self, items: Iterable[_Item]) -> Iterator[_Item]:
         try:
+            if self.status is Status.CLOSED:
+                return
             for item in items:
                 self.status = Status.READING
                 yield item
+                if self.status is not Status.READING:
+                    return
             self._end(Status.DONE)
         except GeneratorExit:
             self._end(Status.CLOSED)

@@ -76,10 +76,11 @@ def sliced(batches: Iterable[pa.RecordBatch], every: str) -> Iterator[pa.RecordB
         yield joined(held)
 
 
-def new_york_days(times: pa.Array[Any]) -> Int64s:
+def new_york_days(times: "pa.Array[Any]") -> Int64s:
     """The New York day of each time (timestamp, UTC) as days since the epoch."""
-    zoned = times.cast(pa.timestamp("us", str(NEW_YORK)))
-    return pc.local_timestamp(zoned).cast(pa.int64()).to_numpy(zero_copy_only=False) // _DAY_US
+    zoned: Any = times.cast(pa.timestamp("us", str(NEW_YORK)))
+    local_us: Int64s = pc.local_timestamp(zoned).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return local_us // _DAY_US
 
 
 def joined(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ def row_type(record: RecordType) -> type[Any]:
 
     Its fields are the columns: times are aware datetimes in UTC, dates are dates, enums strings, nulls None.
     """
-    return namedtuple(record.name, record.arrow.names)  # type: ignore[misc]
+    return namedtuple(record.name, record.arrow.names)
 
 
 def rows(batch: pa.RecordBatch, record: RecordType) -> list[Any]:
@@ -31,7 +31,7 @@ def datetimes(times_us: "np.ndarray[Any, np.dtype[np.int64]]") -> list[datetime]
     return [moment.replace(tzinfo=UTC) for moment in naive]
 
 
-def _values(column: pa.Array[Any]) -> list[Any]:
+def _values(column: "pa.Array[Any]") -> list[Any]:
     # Arrow makes a zone for every single time.
     if pa.types.is_timestamp(column.type) and not column.null_count:
         return datetimes(column.cast(pa.int64()).to_numpy(zero_copy_only=False))

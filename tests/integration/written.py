@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 from uuid import uuid4
 
 import orjson
@@ -60,6 +60,7 @@ class Task:
         self._writer = TransactionalWriter(bootstrap, self.topic)
         self._writer.open()
         self._window: Window | None = None
+        self._is_closed = False
         self._progress = Progress(
             Checkpoint(
                 task_id=self.topic,
@@ -85,7 +86,7 @@ class Task:
         """Write records into the chunk that is open; open one of their days where none is."""
         if self._progress.checkpoint.chunk is None:
             self._open(_days_of(batch))
-        bodies, times = codec.encode(batch, self._record), batch["ts_event"]
+        bodies, times = codec.encode(batch, self._record), cast(pa.TimestampArray, batch["ts_event"])
         keys: Any = batch["symbol"] if self.selection.asset == "option" else self.selection.symbol.encode()
         if batch.num_rows:
             self._progress.advance(Prepared(keys, times, bodies, [], 0, 0))
@@ -105,7 +106,10 @@ class Task:
         return self
 
     def close(self) -> None:
-        self._writer.close()
+        """Let the producer go; harmless where that was done."""
+        if not self._is_closed:
+            self._writer.close()
+        self._is_closed = True
 
     def _open(self, days: tuple[date, ...]) -> None:
         self._window = Window(days[0], days[-1], days, None, None)
@@ -165,7 +169,7 @@ class Written:
         return self._tell(None)
 
     def _tell(self, manifest: bytes | None) -> "Written":
-        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0})
+        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0, **admin.QUIET})
         producer.produce(topics.BACKTESTS, manifest, self.backtest_id)
         assert producer.flush(30) == 0
         return self

@@ -19,10 +19,13 @@ from stoculus.kafka.registry import connect, lookup_id
 from stoculus.reading.decoding import Decoder
 from stoculus.records import codec, framing
 from stoculus.records.catalog import RecordType, record_type
+from stoculus.settings import Connections
+from tests.integration.written import Selection, Written
 
 QUOTE = record_type("StockQuote")
 CHAIN_QUOTE = record_type("OptionQuote")
 RIGHTS: Final[tuple[Right, ...]] = ("call", "put")
+Make = Callable[..., Written]
 OPEN_US = 1_704_205_800_000_000  # 2024-01-02 09:30 in New York
 
 
@@ -191,3 +194,23 @@ def holed(new_topic: Callable[[], Topic]) -> Topic:
     blocks = [every_7_ms(count, start) for start, count in ((0, 100), (100, 1), (101, 99), (200, 100))]
     topic = new_topic().write(blocks[0], blocks[1]).abort(every_7_ms(50, 150)).write(blocks[2])
     return topic.write(blocks[3]).abort(every_7_ms(20, 300))
+
+
+@pytest.fixture(scope="session")
+def where(broker: Broker, registry: Registry) -> Connections:
+    return Connections(kafka_bootstrap=broker.bootstrap, registry_url=registry.url)
+
+
+@pytest.fixture(scope="session")
+def make(where: Connections) -> Iterator[Make]:
+    """Makes a backtest of AAPL: topics of these schemas, nothing on them yet."""
+    all_made: list[Written] = []
+
+    def made(*schemas: str) -> Written:
+        selections = [Selection("AAPL", schema) for schema in schemas]
+        all_made.append(Written(where.kafka_bootstrap, where.registry_url, selections).say("queued"))
+        return all_made[-1]
+
+    yield made
+    for task in (task for backtest in all_made for task in backtest.tasks):
+        task.close()

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import ConsumerGroupState, KafkaException
 
+import stoculus
 from stoculus.errors import NotFound
 from stoculus.kafka import admin
-from stoculus.reading.decoding import Decoder
-from stoculus.reading.group import read_group
+from stoculus.settings import Connections
 
 
 @pytest.fixture
@@ -25,39 +25,40 @@ def two_topics(new_topic: Callable[[], Any], holed: Any) -> list[Any]:
     return [new_topic().write(*holed.batches), new_topic().write(*holed.batches[:2])]
 
 
-def read_all(topics: list[Any], decoder: Decoder, group: str, **options: Any) -> dict[str, pa.Table]:
+def read_all(topics: list[Any], where: Connections, group: str, **options: Any) -> dict[str, pa.Table]:
     found: dict[str, list[pa.RecordBatch]] = {}
     names = [topic.name for topic in topics]
-    for name, batch in read_group(topics[0].bootstrap, decoder, group, names, until_end=True, **options):
-        found.setdefault(name, []).append(batch)
+    for batch in stoculus.subscribe(names, group=group, until_end=True, settings=where, **options):
+        found.setdefault(stoculus.topic_of(batch), []).append(batch)
     return {name: pa.Table.from_batches(batches) for name, batches in found.items()}
 
 
-def test_each_group_gets_everything_in_order(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+def test_each_group_gets_everything_in_order(two_topics: list[Any], where: Connections, group: str) -> None:
     for name in (group, group + "-b"):
-        found = read_all(two_topics, decoder, name)
+        found = read_all(two_topics, where, name)
         assert all(found[topic.name].equals(topic.committed) for topic in two_topics)
 
 
 def test_a_group_goes_on_where_it_stands(
-    new_topic: Callable[[], Any], holed: Any, decoder: Decoder, group: str
+    new_topic: Callable[[], Any], holed: Any, where: Connections, group: str
 ) -> None:
     topic = new_topic().write(holed.batches[0])
-    assert read_all([topic], decoder, group)[topic.name].num_rows == 100
-    assert read_all([topic], decoder, group) == {}
+    assert read_all([topic], where, group)[topic.name].num_rows == 100
+    assert read_all([topic], where, group) == {}
 
     topic.write(holed.batches[1])
 
-    assert read_all([topic], decoder, group)[topic.name].equals(pa.Table.from_batches([holed.batches[1]]))
+    assert read_all([topic], where, group)[topic.name].equals(pa.Table.from_batches([holed.batches[1]]))
 
 
-def test_two_members_share_the_topics(new_topic: Callable[[], Any], holed: Any, decoder: Decoder, group: str) -> None:
+def test_two_members_share_the_topics(new_topic: Callable[[], Any], holed: Any, where: Connections, group: str) -> None:
     topics = [new_topic() for _ in range(4)]
     names = [topic.name for topic in topics]
     shares: list[dict[str, int]] = [{}, {}]
 
     def member(share: dict[str, int]) -> None:
-        for name, batch in read_group(topics[0].bootstrap, decoder, group, names, limit=600):
+        for batch in stoculus.subscribe(names, group=group, limit=600, settings=where):
+            name = stoculus.topic_of(batch)
             share[name] = share.get(name, 0) + batch.num_rows
 
     members = [threading.Thread(target=member, args=(share,)) for share in shares]
@@ -84,28 +85,27 @@ def wait_for_members(bootstrap: str, group: str, count: int) -> None:
     raise AssertionError(f"{group} never had {count} members")
 
 
-def test_work_that_was_not_finished_is_handed_out_again(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+def test_work_that_was_not_finished_is_handed_out_again(two_topics: list[Any], where: Connections, group: str) -> None:
     topic = two_topics[0]
-    broken_off = read_group(topic.bootstrap, decoder, group, [topic.name], until_end=True)
-    _, in_hand = next(broken_off)
-    broken_off.close()
+    with stoculus.subscribe([topic.name], group=group, settings=where) as broken_off:
+        in_hand = next(broken_off)
 
-    found = read_all([topic], decoder, group)[topic.name]
+    found = read_all([topic], where, group)[topic.name]
 
     assert in_hand.num_rows
     assert found.equals(topic.committed)
 
 
-def test_a_limit_commits_what_was_read_and_no_more(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+def test_a_limit_commits_what_was_read_and_no_more(two_topics: list[Any], where: Connections, group: str) -> None:
     topic = two_topics[0]
 
-    first = read_all([topic], decoder, group, limit=120)[topic.name]
-    rest = read_all([topic], decoder, group)[topic.name]
+    first = read_all([topic], where, group, limit=120)[topic.name]
+    rest = read_all([topic], where, group)[topic.name]
 
     assert first.equals(topic.committed.slice(0, 120))
     assert rest.equals(topic.committed.slice(120))
 
 
-def test_an_unknown_topic_is_named(two_topics: list[Any], decoder: Decoder, group: str) -> None:
+def test_an_unknown_topic_is_named(two_topics: list[Any], where: Connections, group: str) -> None:
     with pytest.raises(NotFound, match="stock-nope"):
-        list(read_group(two_topics[0].bootstrap, decoder, group, ["stock-nope"]))
+        next(stoculus.subscribe(["stock-nope"], group=group, settings=where))
