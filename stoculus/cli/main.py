@@ -8,13 +8,27 @@ from typer.core import TyperGroup
 
 from stoculus.cli import consume, plugins, schemas, streams, topics
 from stoculus.cli.backtests import app as backtests
+from stoculus.cli.doctor import doctor
 from stoculus.cli.export import export
 from stoculus.cli.output import print_error
 from stoculus.cli.plot import plot
 from stoculus.cli.tape.command import tape
+from stoculus.cli.verify import verify
 from stoculus.errors import StoculusError
 
-_ORDER: Final = ("backtest", "stream", "tape", "consume", "topics", "export", "plot", "replay", "verify", "schemas")
+_ORDER: Final = (
+    "backtest",
+    "stream",
+    "tape",
+    "consume",
+    "topics",
+    "export",
+    "plot",
+    "replay",
+    "verify",
+    "doctor",
+    "schemas",
+)
 
 
 class _Commands(TyperGroup):
@@ -48,6 +62,8 @@ app.command("consume")(consume.consume)
 app.command("topics")(topics.list_topics)
 app.command("export")(export)
 app.command("plot")(plot)
+app.command("verify")(verify)
+app.command("doctor")(doctor)
 app.add_typer(schemas.app, name="schemas")
 
 

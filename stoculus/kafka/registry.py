@@ -4,6 +4,8 @@ Subjects are full record names (RecordNameStrategy), compatibility is FULL_TRANS
 by themselves: `stoculus schemas register` does.
 """
 
+from typing import Final
+
 import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -11,7 +13,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
 from stoculus.records.catalog import RecordType, record_types
 
-_COMPATIBILITY = "FULL_TRANSITIVE"
+COMPATIBILITY: Final = "FULL_TRANSITIVE"
 
 
 def connect(url: str) -> SchemaRegistryClient:
@@ -30,7 +32,7 @@ def register_all(url: str) -> dict[str, int]:
 
 def _register(client: SchemaRegistryClient, record: RecordType, url: str) -> int:
     try:
-        client.set_compatibility(record.subject, _COMPATIBILITY)
+        client.set_compatibility(record.subject, COMPATIBILITY)
         return int(client.register_schema(record.subject, Schema(record.avro, "AVRO")))
     except SchemaRegistryError as error:
         if error.http_status_code >= 500:

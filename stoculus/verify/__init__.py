@@ -1,0 +1,1 @@
+"""`stoculus verify`: an independent check of a finished backtest, that trusts nothing but the topics and the vendor."""
