@@ -49,12 +49,13 @@ def read_batches(form: Format, path: Path, record: RecordType) -> Iterator[pa.Re
     read = {Format.PARQUET: _read_parquet, Format.CSV: _read_csv, Format.JSON: _read_json}[form]
     for batch in read(path, record.arrow):
         names = set(batch.schema.names)
-        if missing := [field.name for field in record.arrow if field.name not in names and not field.nullable]:
-            raise pa.ArrowInvalid(f"there is no column {missing[0]}")
         columns = [
             batch[field.name].cast(field.type) if field.name in names else pa.nulls(batch.num_rows, field.type)
             for field in record.arrow
         ]
+        for column, field in zip(columns, record.arrow, strict=True):
+            if column.null_count and not field.nullable:
+                raise pa.ArrowInvalid(f"records have no {field.name}")
         yield pa.RecordBatch.from_arrays(columns, schema=record.arrow)
 
 
@@ -118,7 +119,7 @@ def _json_lines(batch: pa.RecordBatch) -> bytes:
     return "".join(lines.to_pylist()).encode()
 
 
-def _json_values(column: pa.Array[Any], field: "pa.Field[Any]") -> pa.Array[Any]:
+def _json_values(column: "pa.Array[Any]", field: "pa.Field[Any]") -> "pa.Array[Any]":
     if pa.types.is_floating(field.type) and pc.all(pc.is_finite(column)).as_py() is False:
         raise InvalidRequest(
             f"{field.name} is infinite or no number in some records: JSON has no word for it.",

@@ -1,0 +1,3 @@
+from tests.integration.cli.conftest import stoculus
+
+__all__ = ["stoculus"]
