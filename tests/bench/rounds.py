@@ -10,8 +10,7 @@ from stoculus.kafka.enqueue import HAS_EXTENSION
 from tests.bench import memory, source
 from tests.bench.kafka_perf import producer_performance
 from tests.bench.naive import naive_pipeline, naive_whole_way, part_of_a_day
-from tests.bench.pipeline import pipeline, record_bytes, written
-from tests.bench.reading import read_columns, read_naive
+from tests.bench.pipeline import pipeline, record_bytes
 from tests.bench.report import Comparison, Figure
 from tests.bench.stack import Bench
 from tests.bench.whole_way import first_record, many_tickers, many_topics, option_whole_way, whole_way
@@ -19,8 +18,6 @@ from tests.bench.whole_way import first_record, many_tickers, many_topics, optio
 ROUNDS: Final = 5
 NAIVE_ROWS: Final = 250_000
 KAFKA_RECORDS: Final = 4_000_000
-NAIVE_READ: Final = 10
-"""The naive way reads this part of the topic."""
 
 
 class Rounds:
@@ -80,11 +77,6 @@ def _pipelines(rounds: Rounds, bench: Bench, bodies: Mapping[date, bytes]) -> No
     if HAS_EXTENSION:
         rounds.take("c", lambda name: pipeline(bench, bodies, name, c_loop=True))
     rounds.take("python", lambda name: pipeline(bench, bodies, name, c_loop=False))
-    with written(bench, bodies, f"bench-read-{len(rounds.values['naive'])}") as (topic, records, _):
-        rounds.take("read-naive", lambda _: read_naive(bench, topic, records // NAIVE_READ))
-        if HAS_EXTENSION:
-            rounds.take("read-c", lambda _: read_columns(bench, topic, records, c_loop=True))
-        rounds.take("read-python", lambda _: read_columns(bench, topic, records, c_loop=False))
     rounds.take("kafka", lambda name: producer_performance(bench, KAFKA_RECORDS, record_bytes(body), name))
 
 
@@ -97,7 +89,6 @@ def comparisons(values: Mapping[str, list[float]]) -> list[Comparison]:
         rows += [
             (f"pipeline_vs_naive{suffix}", loop, "naive", by_naive),
             (f"pipeline_vs_producer_performance{suffix}", loop, "kafka", by_kafka),
-            (f"topic_to_arrow_vs_naive{suffix}", f"read-{loop}", "read-naive", 15.0 if loop == "c" else 7.0),
         ]
     rows += [
         ("whole_way_vs_naive", "whole-way", "naive-whole-way", 5.0),

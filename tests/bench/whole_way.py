@@ -23,7 +23,7 @@ _DEADLINE_S: Final = 300
 
 def whole_way(bench: Bench, backtest_id: str) -> float:
     """Records a second from the POST of two days of a stock's ticks to the state `completed`."""
-    return _records_a_second(bench, backtest_id, _stocks([TICKER], "quote"), DAYS[-1], len(DAYS) * ROWS_A_DAY)
+    return _records_a_second(bench, backtest_id, stocks([TICKER], "quote"), DAYS[-1], len(DAYS) * ROWS_A_DAY)
 
 
 def option_whole_way(bench: Bench, backtest_id: str) -> float:
@@ -38,10 +38,10 @@ def first_record(bench: Bench, backtest_id: str) -> float:
     try:
         consumer.list_topics(timeout=5)
         started = time.perf_counter()
-        with _backtest(bench, backtest_id, _stocks([_BARS_TICKER], "ohlcv"), DAYS[0]) as api:
+        with backtest(bench, backtest_id, stocks([_BARS_TICKER], "ohlcv"), DAYS[0]) as api:
             _await_record(consumer, f"stock-{_BARS_TICKER.lower()}-ohlcv1m-historical-{backtest_id}")
             seconds = time.perf_counter() - started
-            _completed(api, backtest_id, every_s=0.1)
+            completed(api, backtest_id, every_s=0.1)
     finally:
         consumer.close()
     return seconds
@@ -52,8 +52,8 @@ def many_topics(bench: Bench, backtest_id: str) -> list[Figure]:
     broker = psutil.Process(bench.broker_pid)
     memory_before = broker.memory_info().rss
     started = time.perf_counter()
-    with _backtest(bench, backtest_id, _stocks(many_tickers(), "ohlcv"), DAYS[0]) as api:
-        _completed(api, backtest_id, every_s=0.2)
+    with backtest(bench, backtest_id, stocks(many_tickers(), "ohlcv"), DAYS[0]) as api:
+        completed(api, backtest_id, every_s=0.2)
         seconds = time.perf_counter() - started
         memory_bytes = broker.memory_info().rss - memory_before
         disk_bytes = _disk_bytes(bench.broker_data, f"-{backtest_id}-0")
@@ -70,14 +70,14 @@ def many_tickers() -> list[str]:
     return [f"SYM{number:04}" for number in range(1, MANY + 1)]
 
 
-def _stocks(symbols: list[str], schema: str) -> dict[str, Any]:
+def stocks(symbols: list[str], schema: str) -> dict[str, Any]:
     return {"asset": "stock", "symbols": symbols, "schema": schema}
 
 
 def _records_a_second(bench: Bench, backtest_id: str, selection: dict[str, Any], end: date, rows: int) -> float:
     started = time.perf_counter()
-    with _backtest(bench, backtest_id, selection, end) as api:
-        records = _completed(api, backtest_id, every_s=0.02)
+    with backtest(bench, backtest_id, selection, end) as api:
+        records = completed(api, backtest_id, every_s=0.02)
         seconds = time.perf_counter() - started
     if records != rows:
         raise RuntimeError(f"{backtest_id}: {records} records, not {rows}")
@@ -85,7 +85,7 @@ def _records_a_second(bench: Bench, backtest_id: str, selection: dict[str, Any],
 
 
 @contextmanager
-def _backtest(bench: Bench, backtest_id: str, selection: dict[str, Any], end: date) -> Iterator[httpx2.Client]:
+def backtest(bench: Bench, backtest_id: str, selection: dict[str, Any], end: date) -> Iterator[httpx2.Client]:
     """Submit a backtest; delete it in the end, its topics with it."""
     body = {
         "backtest_id": backtest_id,
@@ -99,7 +99,7 @@ def _backtest(bench: Bench, backtest_id: str, selection: dict[str, Any], end: da
         api.delete(f"/v1/backtests/{backtest_id}").raise_for_status()
 
 
-def _completed(api: httpx2.Client, backtest_id: str, *, every_s: float) -> int:
+def completed(api: httpx2.Client, backtest_id: str, *, every_s: float) -> int:
     """Wait for the end; return the records."""
     deadline = time.monotonic() + _DEADLINE_S
     while time.monotonic() < deadline:

@@ -1,0 +1,1 @@
+"""The reading part of the bench: topics to columns, merges, memory."""
