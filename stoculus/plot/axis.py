@@ -76,7 +76,8 @@ class MarketAxis:
     def positions(self, times_us: Int64s) -> Floats:
         """Where each time stands."""
         numbers = self.day_numbers(times_us)
-        inside = np.clip(times_us, self.opens_us[numbers], self.closes_us[numbers]) - self.opens_us[numbers]
+        # The close of a day is not the open of the next, though both stand at one position.
+        inside = np.clip(times_us, self.opens_us[numbers], self.closes_us[numbers] - 1) - self.opens_us[numbers]
         positions: Floats = self.starts[numbers] + inside / _SECOND_US
         return positions
 
@@ -93,14 +94,17 @@ class MarketAxis:
         if step is None:
             return []
         found = []
-        for opens_us, closes_us, start, _ in zip(self.opens_us, self.closes_us, self.starts, self.days, strict=False):
+        for number, (opens_us, closes_us) in enumerate(zip(self.opens_us, self.closes_us, strict=True)):
+            is_last = number == len(self.days) - 1
             first = (_EPOCH + timedelta(microseconds=int(opens_us))).astimezone(NEW_YORK)
             into_day_s = first.hour * 3600 + first.minute * 60 + first.second + first.microsecond / _SECOND_US
+            # A name at the end of a day would run into the first one of the next.
+            room_s = (closes_us - opens_us) / _SECOND_US - (0 if is_last else step * 30)
             for n in range(-int(-into_day_s // (step * 60)), 24 * 60 // step):
                 after_s = n * step * 60 - into_day_s
-                if after_s >= (closes_us - opens_us) / _SECOND_US:
+                if after_s > room_s:
                     break
-                found.append((float(start) + after_s, f"{n * step // 60:02}:{n * step % 60:02}"))
+                found.append((float(self.starts[number]) + after_s, f"{n * step // 60:02}:{n * step % 60:02}"))
         return found
 
     def stretches(self) -> list[Stretch]:

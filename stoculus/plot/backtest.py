@@ -147,7 +147,7 @@ def plot_backtest(
     days = f"{axis.days[0]:%Y-%m-%d} to {axis.days[-1]:%Y-%m-%d}"
     session = manifest.request["session"]
     records = sum(each.counted.records for each in numbers)
-    about = f"{days}, {session} session, New York time. {records:,} records in {len(numbers)} topics."
+    about = f"{days}, {session} session, New York time; topics: {len(numbers)}, records: {records:,}"
     return BacktestPlot(manifest.backtest_id, manifest.state, about, axis, numbers, panels)
 
 
@@ -190,7 +190,7 @@ def _numbers(
         topic=feed.topic,
         symbol=feed.symbol,
         schema=feed.schema.name,
-        state=checkpoint.state if checkpoint else manifest.state,
+        state=checkpoint.state if checkpoint and checkpoint.state != "running" else manifest.state,
         counted=counted,
         lowest=lowest,
         highest=highest,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,8 +25,9 @@ AMBER: Final = "#f3d9a4"
 
 WIDTH_IN: Final = 12.0
 _LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 1.45, 0.95, 0.85, 0.3
-_TITLE_IN, _GAP_IN, _LABELS_IN, _NOTE_IN = 0.5, 0.12, 0.45, 0.2
-_BAND_ALPHA: Final = 0.22
+_TITLE_IN, _CAPTION_IN, _GAP_IN, _LABELS_IN, _NOTE_IN = 0.5, 0.3, 0.12, 0.45, 0.2
+_LEGEND_IN: Final = 0.32
+_POINTS_AN_INCH: Final = 72
 _MOST_DAYS_APART: Final = 20
 
 
@@ -34,7 +35,7 @@ _MOST_DAYS_APART: Final = 20
 class Panel:
     """A plot of a given height. `axis`: the market time of its x axis; None: it has one of its own.
 
-    A panel with a title begins a group; `note` stands at the right of the title.
+    A panel with a title begins a group; `note` stands at the right of the title, `caption` above the panel alone.
     """
 
     draw: Callable[[Axes], None]
@@ -42,13 +43,14 @@ class Panel:
     axis: MarketAxis | None = None
     title: str = ""
     note: str = ""
+    caption: str = ""
 
 
 def compose(panels: Sequence[Panel], title: str = "", subtitle: str = "", notes: Sequence[str] = ()) -> Figure:
     """A figure of panels below each other, under a title if there is one; notes stand below all."""
     top_in = _TOP_IN if title else 0.1
     below = [_LABELS_IN if _ends_group(panels, n) else _GAP_IN for n in range(len(panels))]
-    above = [_TITLE_IN if panel.title else 0.0 for panel in panels]
+    above = [_TITLE_IN * bool(panel.title) + _CAPTION_IN * bool(panel.caption) for panel in panels]
     bottom_in = _BOTTOM_IN + _NOTE_IN * len(notes)
     height_in = top_in + sum(above) + sum(below) + sum(panel.height_in for panel in panels) + bottom_in
     figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
@@ -88,35 +90,22 @@ def _draw(axes: Axes, panel: Panel, *, labelled: bool) -> None:
     axes.spines["bottom"].set_color(QUIET)
     axes.tick_params(colors=INK, labelsize=8.5, length=0, pad=4)
     axes.yaxis.set_major_locator(MaxNLocator(max(2, int(panel.height_in * 2.2))))
-    if panel.title:
-        axes.annotate(
-            panel.title,
-            (0, 1),
-            (0, 12),
-            "axes fraction",
-            "offset points",
-            fontsize=11.5,
-            fontweight="bold",
-            color=INK,
-            va="bottom",
-        )
-        axes.annotate(
-            panel.note,
-            (1, 1),
-            (0, 12),
-            "axes fraction",
-            "offset points",
-            fontsize=8.5,
-            color=QUIET,
-            va="bottom",
-            ha="right",
-        )
+    above_in = _CAPTION_IN * bool(panel.caption)
+    _write(axes, 0, above_in + 0.16, panel.title, fontsize=11.5, fontweight="bold", color=INK)
+    _write(axes, 1, above_in + 0.16, panel.note, fontsize=8.5, color=QUIET, ha="right")
+    _write(axes, 0, 0.1, panel.caption, fontsize=9.5, color=INK)
     panel.draw(axes)
     axes.yaxis.label.set(fontsize=9, color=INK)
     if isinstance(axes.yaxis.get_major_formatter(), ScalarFormatter):
         axes.ticklabel_format(axis="y", useOffset=False)
     if panel.axis is not None:
         _market_time(axes, panel.axis, labelled=labelled)
+
+
+def _write(axes: Axes, x: float, above_in: float, text: str, **style: Any) -> None:
+    """Text above a panel, from its left end (0) or up to its right one (1)."""
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    axes.annotate(text, (x, 1), (0, above_in * _POINTS_AN_INCH), **place, **style)
 
 
 def _market_time(axes: Axes, axis: MarketAxis, *, labelled: bool) -> None:
@@ -160,29 +149,32 @@ def line(axes: Axes, axis: MarketAxis, buckets: Buckets, color: str, label: str,
     values = buckets.means if mean else buckets.last
     x, y = apart(axis, middles(axis, numbers), values[numbers])
     marker = "." if len(numbers) == 1 else None
-    axes.plot(x, y, color=color, linewidth=1.1, label=label, solid_joinstyle="round", marker=marker)
+    axes.plot(x, y, color=color, linewidth=1.0, label=label, solid_joinstyle="round", marker=marker)
 
 
-def band(axes: Axes, axis: MarketAxis, low: Buckets, high: Buckets, color: str, label: str) -> None:
+def band(
+    axes: Axes, axis: MarketAxis, low: Buckets, high: Buckets, color: str, label: str, *, alpha: float = 0.25
+) -> None:
     """From the least of one column to the greatest of another."""
     numbers = np.intersect1d(low.filled, high.filled)
     x, least, greatest = apart(axis, middles(axis, numbers), low.least[numbers], high.greatest[numbers])
-    axes.fill_between(x, least, greatest, color=color, alpha=_BAND_ALPHA, linewidth=0, label=label)
+    axes.fill_between(x, least, greatest, color=color, alpha=alpha, linewidth=0, label=label)
 
 
-def legend(axes: Axes, columns: int = 4) -> None:
-    """The names of what is drawn, inside at the top."""
-    axes.margins(y=0.12)
+def legend(axes: Axes) -> None:
+    """The names of what is drawn, above it."""
+    low, high = axes.get_ylim()
+    height_in = axes.get_window_extent().height / axes.get_figure(root=True).dpi
+    room = _LEGEND_IN / height_in
+    axes.set_ylim(low, high + (high - low) * room / (1 - room))
     axes.legend(
         loc="upper left",
-        ncols=columns,
+        ncols=5,
         fontsize=8,
-        frameon=True,
-        framealpha=0.8,
-        edgecolor="none",
+        frameon=False,
         labelcolor=INK,
         handlelength=1.4,
-        borderpad=0.3,
+        borderpad=0.1,
         columnspacing=1.4,
     )
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from stoculus.plot import strikes
 from stoculus.plot.axis import Floats, MarketAxis
 from stoculus.plot.buckets import COUNT, Buckets, middles, places
-from stoculus.plot.canvas import BLUE, COLORS, INK, PURPLE, Panel, apart, band, legend, line
+from stoculus.plot.canvas import BLUE, COLORS, INK, PURPLE, Panel, apart, band, empty, legend, line
 from stoculus.plot.chain_state import ChainState
 from stoculus.plot.strikes import Snapshot, Totals
 from stoculus.reading.feed import Int64s, times_us
@@ -28,6 +28,7 @@ _SUMMED: Final[dict[Kind, str]] = {
     "ohlcv": "volume",
     "openinterest": "open_interest",
 }
+_DAILY: Final[frozenset[Kind]] = frozenset({"eod", "greekseod", "openinterest"})
 _PER_CENT: Final = 100
 _PRICE_IN, _SMALL_IN, _STRIKES_IN = 2.4, 1.1, 2.6
 
@@ -37,11 +38,13 @@ class ChainSeries:
 
     def __init__(self, schema: Schema, axis: MarketAxis) -> None:
         self._kind = schema.kind
+        self._interval = schema.interval
         self._axis = axis
         self._columns = _columns(schema)
         self._state = ChainState(self._columns)
         self._totals = Totals(of_last_day=self._kind == "openinterest")
-        self._forward, self._bid, self._ask, self._spread = Buckets(), Buckets(), Buckets(), Buckets()
+        self._forward, self._spread = Buckets(), Buckets()
+        self._bid, self._ask, self._middle = Buckets(), Buckets(), Buckets()
         self._records = np.zeros(COUNT, np.int64)
         self._contracts = np.zeros(COUNT, np.int64)
         self._seen = np.zeros(0, np.int64)
@@ -87,22 +90,22 @@ class ChainSeries:
     def panels(self) -> list[Panel]:
         """The panels of the topic."""
         self._leave()
-        records = Panel(self._draw_records, _SMALL_IN, self._axis)
         if self._few:
-            return [Panel(self._draw_lines, _PRICE_IN, self._axis), records]
+            return [Panel(self._draw_lines, _PRICE_IN, self._axis)]
         panels = []
         if self._forward.count.any():
             panels.append(Panel(self._draw_forward, _PRICE_IN, self._axis))
             panels.append(Panel(self._draw_straddle, _SMALL_IN, self._axis))
             panels.append(Panel(self._draw_spread, _SMALL_IN, self._axis))
-        panels.append(records)
-        panels.append(Panel(self._draw_contracts, _SMALL_IN, self._axis))
+        if self._kind not in _DAILY and self.contracts:
+            if self._interval is None:
+                panels.append(Panel(self._draw_records, _SMALL_IN, self._axis))
+            panels.append(Panel(self._draw_contracts, _SMALL_IN, self._axis))
         if self._snapshot:
             panels.append(strikes.snapshot_panel(self._snapshot, _STRIKES_IN))
         elif self._totals.strikes:
-            what = "Open interest" if self._kind == "openinterest" else "Contracts traded"
-            panels.append(strikes.totals_panel(self._totals, what, _STRIKES_IN))
-        return panels
+            panels.append(strikes.totals_panel(self._totals, _STRIKES_IN))
+        return panels or [Panel(empty("no records"), _SMALL_IN, self._axis)]
 
     def _enter(self, bucket: int, day: int) -> None:
         if bucket == self._bucket and day == self._day:
@@ -123,6 +126,7 @@ class ChainSeries:
             self._forward.add(where, np.array([money.forward]))
             self._bid.add(where, np.array([money.bid]))
             self._ask.add(where, np.array([money.ask]))
+            self._middle.add(where, np.array([middle]))
             self._spread.add(where, np.array([(money.ask - money.bid) / middle * _PER_CENT]))
         if bucket <= self._snapshot_bucket or self._snapshot is None:
             at = self._axis.moment((bucket + 1) * self._axis.length / COUNT)
@@ -164,12 +168,14 @@ class ChainSeries:
 
     def _draw_straddle(self, axes: Axes) -> None:
         axes.set_ylabel("USD")
-        band(axes, self._axis, self._bid, self._ask, INK, "straddle at the money, bid to ask")
+        band(axes, self._axis, self._bid, self._ask, INK, "bid to ask")
+        line(axes, self._axis, self._middle, INK, "straddle at the money, middle")
         legend(axes)
 
     def _draw_spread(self, axes: Axes) -> None:
         axes.set_ylabel("%")
         line(axes, self._axis, self._spread, PURPLE, "its spread, of the middle")
+        axes.set_ylim(bottom=0)
         legend(axes)
 
     def _draw_records(self, axes: Axes) -> None:

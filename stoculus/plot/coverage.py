@@ -14,8 +14,9 @@ from stoculus.plot.numbers import TopicNumbers
 
 NOT_YET: Final = "not there yet"
 MISSING: Final = "missing"
-_ROW_IN, _LEGEND_IN = 0.36, 0.34
+_ROW_IN: Final = 0.36
 _MOST_TEXTS: Final = 14
+_MOST_EDGES: Final = 60
 _PALEST: Final = 0.15
 _MOST_NOTES: Final = 6
 
@@ -25,15 +26,14 @@ def coverage_panel(axis: MarketAxis, topics: Sequence[TopicNumbers]) -> Panel:
 
     def draw(axes: Axes) -> None:
         axes.grid(visible=False)
-        axes.set_ylim(len(topics) + _LEGEND_IN / _ROW_IN, 0)
+        axes.set_ylim(len(topics), 0)
         names = [f"{topic.symbol} {topic.schema}" for topic in topics]
         axes.set_yticks(np.arange(len(topics)) + 0.5, names)
         for row, topic in enumerate(topics):
             _draw_row(axes, axis, row, topic)
         _legend(axes)
 
-    height_in = _ROW_IN * len(topics) + _LEGEND_IN
-    return Panel(draw, height_in, axis, "Coverage: records per trading day")
+    return Panel(draw, _ROW_IN * len(topics), axis, "Coverage: records per trading day")
 
 
 def notes(topics: Sequence[TopicNumbers]) -> list[str]:
@@ -57,11 +57,12 @@ def shortened(lines: list[str]) -> list[str]:
 
 def _draw_row(axes: Axes, axis: MarketAxis, row: int, topic: TopicNumbers) -> None:
     most = max(topic.counted.days.values(), default=1)
+    edge = 0.6 if len(axis.days) <= _MOST_EDGES else 0.0
     for number, day in enumerate(axis.days):
         start, end = float(axis.starts[number]), float(axis.starts[number + 1])
         count = topic.counted.days.get(day, 0)
         share = count / most
-        cell = Rectangle((start, row + 0.08), end - start, 0.84, linewidth=0.6, edgecolor="white")
+        cell = Rectangle((start, row + 0.08), end - start, 0.84, linewidth=edge, edgecolor="white")
         if count:
             cell.set(facecolor=BLUE, alpha=_PALEST + (1 - _PALEST) * share)
         else:
@@ -92,12 +93,13 @@ def _legend(axes: Axes) -> None:
     patches += [Patch(label=label, linewidth=0.6, **style) for label, style in _STYLES.items()]
     axes.legend(
         handles=patches,
-        loc="lower left",
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
         ncols=len(patches),
         fontsize=8,
         frameon=False,
         labelcolor=QUIET,
-        borderaxespad=0,
+        borderaxespad=0.6,
         handlelength=1.2,
     )
 

@@ -26,7 +26,7 @@ class StockSeries:
         self._schema = schema
         self._axis = axis
         self._price, self._low, self._high = Buckets(), Buckets(), Buckets()
-        self._bid, self._ask, self._spread = Buckets(), Buckets(), Buckets()
+        self._bid, self._ask, self._middle, self._spread = Buckets(), Buckets(), Buckets(), Buckets()
         self._candles: list[Floats] | None = []
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -43,9 +43,11 @@ class StockSeries:
             self._price.add(where, _prices(batch, "price"))
         if "bid" in batch.schema.names:
             bid, ask = _prices(batch, "bid"), _prices(batch, "ask")
+            middle = (bid + ask) / 2
             self._bid.add(where, bid)
             self._ask.add(where, ask)
-            self._spread.add(where, (ask - bid) / ((ask + bid) / 2) * _BPS)
+            self._middle.add(where, middle)
+            self._spread.add(where, (ask - bid) / middle * _BPS)
 
     @property
     def span(self) -> tuple[float, float] | None:
@@ -99,18 +101,20 @@ class StockSeries:
             legend(axes)
 
     def _draw_ticks(self, axes: Axes) -> None:
+        has_trades = bool(self._price.count.any())
         if self._bid.count.any():
-            band(axes, self._axis, self._bid, self._ask, INK, "least bid to greatest ask")
-            line(axes, self._axis, self._bid, GREEN, "bid")
-            line(axes, self._axis, self._ask, RED, "ask")
-        if self._price.count.any():
+            band(axes, self._axis, self._bid, self._ask, INK, "bid to ask")
+            if not has_trades:
+                line(axes, self._axis, self._middle, INK, "middle")
+        if has_trades:
             band(axes, self._axis, self._price, self._price, BLUE, "lowest to highest trade")
             line(axes, self._axis, self._price, BLUE, "trade")
 
     def _draw_spread(self, axes: Axes) -> None:
-        axes.set_ylabel("spread, bp")
-        band(axes, self._axis, self._spread, self._spread, PURPLE, "least to greatest")
-        line(axes, self._axis, self._spread, PURPLE, "mean of each moment", mean=True)
+        axes.set_ylabel("basis points")
+        band(axes, self._axis, self._spread, self._spread, PURPLE, "least to greatest", alpha=0.15)
+        line(axes, self._axis, self._spread, PURPLE, "spread, mean", mean=True)
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         legend(axes)
 
 

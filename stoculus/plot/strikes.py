@@ -6,7 +6,6 @@ from typing import Final, Self
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 
 from stoculus.plot.axis import Floats
 from stoculus.plot.canvas import COLORS, GREEN, INK, QUIET, RED, Panel, legend
@@ -15,6 +14,7 @@ from stoculus.reading.feed import Int64s
 
 _NOT_FOUND: Final = 100  # the vendor's iv_error where no volatility gives the price
 _PER_CENT: Final = 100
+_SHOWN: Final = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +87,21 @@ def snapshot_panel(snapshot: Snapshot, height_in: float) -> Panel:
             if smile.volatility is not None:
                 axes.plot(smile.strike, smile.volatility, ".-", color=color, linewidth=1, markersize=4, label=label)
                 continue
-            ends = np.stack([np.column_stack([smile.strike, side]) for side in (smile.bid, smile.ask)], axis=1)
-            axes.add_collection(LineCollection(list(ends), colors=color, linewidths=2.5, label=label))
-            axes.autoscale_view()
+            middle = (smile.bid + smile.ask) / 2
+            axes.errorbar(
+                smile.strike, middle, smile.ask - middle, fmt=".", color=color, markersize=4, linewidth=1.6, label=label
+            )
         if snapshot.forward is not None:
             axes.axvline(snapshot.forward, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set_ylabel("implied volatility, %" if has_volatility else "bid to ask, USD")
         axes.set_xlabel("strike, USD", fontsize=9, color=INK)
         legend(axes)
 
-    what = "Out of the money by strike and expiration, dashed: the forward"
-    return Panel(draw, height_in, None, what, f"{snapshot.at:%Y-%m-%d %H:%M} New York")
+    caption = f"Out of the money on {snapshot.at:%Y-%m-%d at %H:%M}, by strike and expiration; dashed: the forward"
+    return Panel(draw, height_in, caption=caption)
 
 
-def totals_panel(totals: Totals, what: str, height_in: float) -> Panel:
+def totals_panel(totals: Totals, height_in: float) -> Panel:
     """Calls and puts by strike."""
 
     def draw(axes: Axes) -> None:
@@ -113,6 +114,10 @@ def totals_panel(totals: Totals, what: str, height_in: float) -> Panel:
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
         axes.set_ylabel("contracts")
         axes.set_xlabel("strike, USD", fontsize=9, color=INK)
+        share = np.cumsum(puts + calls) / (puts + calls).sum()
+        first, last = np.searchsorted(share, ((1 - _SHOWN) / 2, (1 + _SHOWN) / 2))
+        axes.set_xlim(strikes[first] - width, strikes[min(last, len(strikes) - 1)] + width)
         legend(axes)
 
-    return Panel(draw, height_in, None, f"{what} by strike", "on the last day" if totals.of_last_day else "")
+    what = "Open interest on the last day" if totals.of_last_day else "Contracts traded"
+    return Panel(draw, height_in, caption=f"{what}, by strike ({_SHOWN:.0%} of it)")
