@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel, ConfigDict
 
 from simulator.clock import Clock
@@ -12,6 +12,7 @@ from simulator.formats import Dialect
 from simulator.requests import RequestLog
 from simulator.slots import Slots
 from simulator.stream.live import LiveStream
+from simulator.stream.requests import Malformed
 from simulator.stream.switches import Switches
 from simulator.terminal import Terminal
 
@@ -71,6 +72,22 @@ def control(
     @app.get("/__stream")
     async def show_stream() -> dict[str, Any]:
         return stream.shown()
+
+    @app.post("/__tape")
+    async def feed_tape(request: Request, over: bool = False) -> dict[str, int]:
+        """Send rows now; see `simulator.stream.tape`. The stream's own day is quiet. `over`: no more will come."""
+        try:
+            told = await stream.tape.feed(await request.body())
+        except Malformed as error:
+            raise HTTPException(422, error.message) from error
+        if over:
+            await stream.tape.stop()
+        return told
+
+    @app.delete("/__tape", status_code=204)
+    async def take_tape_away() -> None:
+        """Let the stream's own day go on."""
+        await stream.tape.take_away()
 
     @app.post("/__stream")
     async def set_stream(switches: Switches) -> Switches:

@@ -46,6 +46,16 @@ def option_live(root: str, schema: str) -> str:
     return f"option-{root.lower()}-{schema}-live"
 
 
+def stock_replay(stock: Stock, schema: str, replay_id: str) -> str:
+    """The topic of a stock's history that is played again: `stock-aapl-quote-replay-42`."""
+    return f"stock-{stock.ticker.lower()}-{schema}-replay-{replay_id}"
+
+
+def option_replay(root: str, schema: str, replay_id: str) -> str:
+    """The topic of a root's option history that is played again: `option-spxw-quote-replay-42`."""
+    return f"option-{root.lower()}-{schema}-replay-{replay_id}"
+
+
 def quarantine(topic: str) -> str:
     """Where the malformed rows of `topic` go."""
     return f"{topic}.quarantine"

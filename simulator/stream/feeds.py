@@ -105,7 +105,7 @@ class Day:
             yield _of_trades(contract, trades, ohlc=True)
             return
         at = np.searchsorted(quotes.ms, trades.ms, "right") - 1
-        with_ohlc = (*_quote_columns(quotes.rows(np.maximum(at, 0))), *_bar_columns(trades), *_trade_columns(trades))
+        with_ohlc = (*_quote_columns(quotes.rows(np.maximum(at, 0))), *bar_columns(trades), *trade_columns(trades))
         yield Feed(Kind.QUOTE_BAR_TRADE, contract, trades.ms.astype(np.int64), with_ohlc)
         if isinstance(instrument, OptionContract):
             after = np.unique((at[:, None] + np.arange(1, _AFTER_QUOTES + 1)).ravel())
@@ -147,32 +147,49 @@ def _of_values(contract: str, quotes: Quotes) -> Feed:
 def _of_trades(contract: str, trades: Trades, *, ohlc: bool) -> Feed:
     ms = trades.ms.astype(np.int64)
     if ohlc:
-        return Feed(Kind.BAR_TRADE, contract, ms, (*_bar_columns(trades), *_trade_columns(trades)))
-    return Feed(Kind.TRADE, contract, ms, _trade_columns(trades))
+        return Feed(Kind.BAR_TRADE, contract, ms, (*bar_columns(trades), *trade_columns(trades)))
+    return Feed(Kind.TRADE, contract, ms, trade_columns(trades))
 
 
-def _trade_columns(trades: Trades) -> tuple[Ints, ...]:
+def trade_columns(trades: Trades) -> tuple[Ints, ...]:
     """Sequences are of 32 bits with a sign: beyond they wrap."""
     sequence = (trades.sequence.astype(np.int64) + _WRAP // 2) % _WRAP - _WRAP // 2
     return trades.ms, sequence, trades.size, trades.condition, trades.price, trades.exchange
 
 
-def _bar_columns(trades: Trades) -> tuple[Ints, ...]:
-    """The day's bar up to and with each trade (of one at least) by their conditions; zeros until a price is set."""
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A day's bar so far, in 1/10000 dollar; a price that is not set is 0."""
+
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    close: int = 0
+    volume: int = 0
+    count: int = 0
+
+
+def bar_columns(trades: Trades, before: Bar = Bar()) -> tuple[Ints, ...]:
+    """The day's bar up to and with each trade (of one at least) by their conditions; `before`: up to the first.
+
+    The columns of an OHLC message; zeros until a price is set.
+    """
     condition, price = trades.condition, trades.price.astype(np.int64)
     sets_last = SETS_LAST[condition]
     eligible = np.flatnonzero(sets_last | SETS_LAST_IF_FIRST[condition])
     rows = np.arange(len(trades))
-    first = int(eligible[0]) if len(eligible) else len(trades)
+    first = -1 if before.open else int(eligible[0]) if len(eligible) else len(trades)
+    opening = before.open or price[min(first, len(price) - 1)]
     last = np.maximum.accumulate(np.where(sets_last | (rows == first), rows, -1))
-    low = np.minimum.accumulate(np.where(SETS_LOW[condition], price, _HUGE))
+    high = np.maximum(np.maximum.accumulate(np.where(SETS_HIGH[condition], price, 0)), before.high)
+    low = np.minimum(np.minimum.accumulate(np.where(SETS_LOW[condition], price, _HUGE)), before.low or _HUGE)
     counted = SETS_VOLUME[condition]
     return (
         trades.ms,
-        np.where(rows >= first, price[min(first, len(price) - 1)], 0),
-        np.maximum.accumulate(np.where(SETS_HIGH[condition], price, 0)),
+        np.where(rows >= first, opening, 0),
+        high,
         np.where(low == _HUGE, 0, low),
-        np.where(last >= 0, price[np.maximum(last, 0)], 0),
-        np.cumsum(np.where(counted, trades.size.astype(np.int64), 0)),
-        np.cumsum(counted),
+        np.where(last >= 0, price[np.maximum(last, 0)], before.close),
+        before.volume + np.cumsum(np.where(counted, trades.size.astype(np.int64), 0)),
+        before.count + np.cumsum(counted),
     )

@@ -36,6 +36,7 @@ from simulator.stream.link import Link
 from simulator.stream.player import Player
 from simulator.stream.requests import Malformed, Request, Stop, read
 from simulator.stream.switches import Switches
+from simulator.stream.tape import Tape
 from stoculus.settings import SimulatorSettings
 
 PATH: Final = "/v1/events"
@@ -70,6 +71,7 @@ class LiveStream:
             time.monotonic,
             (lambda: _ms_of_day(clock)) if at_clock else None,
         )
+        self.tape = Tape(self._player, self._clients)
 
     @property
     def switches(self) -> Switches:
@@ -80,6 +82,7 @@ class LiveStream:
         self._switches = self.link.switches = switches
         self._clients.policy = switches.second_client
         self._player.states = switches.states
+        self.tape.renderer.ohlc = switches.ohlc
 
     def shown(self) -> dict[str, Any]:
         """Where the stream is, for a tester. `ticks_lost` had nobody to take them, or fell to a fault."""
@@ -95,6 +98,7 @@ class LiveStream:
             "ticks_left": self._player.left,
             "ticks_sent": self._clients.ticks_sent,
             "ticks_lost": self._clients.ticks_lost,
+            "tape": self.tape.position,
             "switches": self._switches,
         }
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from datetime import time
+from datetime import date, time
 from functools import partial
 from typing import Final, Literal
 
@@ -21,7 +21,7 @@ QUIET_S: Final = 1.0
 """The day starts when so long no subscription has come."""
 _STEP_S: Final = 0.002
 _POLL_S: Final = 0.02
-_ROWS_AT_ONCE: Final = 512
+ROWS_AT_ONCE: Final = 512
 _SUBJECTS_AT_ONCE: Final = 64
 _FIRST_SPAN_MS: Final = 1_000
 
@@ -46,6 +46,8 @@ class Player:
         self.held: Counter[tuple[Security, What]] = Counter()
         self.burst = (0.0, 1.0)
         self.states = True
+        self.is_quiet = False
+        """A tape is fed from outside: the day waits."""
         self._speed = speed
         self._clients = clients
         self._clock_s = clock_s
@@ -58,7 +60,7 @@ class Player:
         self._feeds: list[Feed] = []
         self._version = 0
         self._added_s = 0.0
-        self._edges = _edges(day)
+        self._edges = session_edges(day.date)
 
     def __contains__(self, subject: Subject) -> bool:
         return subject in self._subjects
@@ -129,7 +131,7 @@ class Player:
         start = self._first_ms() if self._start_ms is None else self._start_ms()
         self.position_ms, self._last_s = start, self._clock_s()
         if self._edges and self._edges[0] < start <= self._edges[1]:
-            self._say("START")
+            self.say("START")
         after, span = start - 1, _FIRST_SPAN_MS
         making = self._make(after, span)
         while after < DAY_MS - 1:
@@ -138,16 +140,17 @@ class Player:
             await self._play(made, version, after)
             after = made.end_ms
             if after in self._edges:
-                self._say("START" if after == self._edges[0] else "STOP")
+                self.say("START" if after == self._edges[0] else "STOP")
         making.cancel()
 
     def _is_unquiet(self) -> bool:
-        return not self.left or self.loading > 0 or self._clock_s() - self._added_s < QUIET_S
+        return self.is_quiet or not self.left or self.loading > 0 or self._clock_s() - self._added_s < QUIET_S
 
     def _first_ms(self) -> int:
         return min(int(feed.ms[0]) for feed in self._feeds)
 
-    def _say(self, state: Literal["START", "STOP"]) -> None:
+    def say(self, state: Literal["START", "STOP"]) -> None:
+        """Tell that a session begins or ends."""
         if self.states:
             self._clients.tell(f'{{"header":{{"type":"STATE","status":"CONNECTED","state":"{state}"}}}}')
 
@@ -161,6 +164,10 @@ class Player:
         """Send the window's rows when their time comes."""
         sent = 0
         while True:
+            if self.is_quiet:
+                self._last_s = self._clock_s()
+                await asyncio.sleep(_POLL_S)
+                continue
             if version != self._version:
                 joined_ms = max(after, int(self.position_ms or 0))
                 made, sent, version = refreshed(made, sent, self._feeds, joined_ms, self.day.date), 0, self._version
@@ -177,7 +184,7 @@ class Player:
         now_s = self._clock_s()
         passed_s, self._last_s = now_s - self._last_s, now_s
         if self._speed == "max":
-            due = min(sent + _ROWS_AT_ONCE, len(made))
+            due = min(sent + ROWS_AT_ONCE, len(made))
             self.position_ms = made.end_ms if due == len(made) else int(made.ms[due - 1])
             return due
         until_s, factor = self.burst
@@ -190,11 +197,11 @@ def _made(feeds: Sequence[Feed], version: int, after: int, span: int, limit: int
     return window(feeds, after, min(end, limit), day.date), version, next_span
 
 
-def _edges(day: Day) -> tuple[int, ...]:
+def session_edges(day: date) -> tuple[int, ...]:
     """The last milliseconds before the open and of the session; none where the day has no session."""
-    if not is_trading_day(day.date):
+    if not is_trading_day(day):
         return ()
-    return _ms(OPEN) - 1, _ms(session_close(day.date))
+    return _ms(OPEN) - 1, _ms(session_close(day))
 
 
 def _ms(at: time) -> int:

@@ -1,0 +1,227 @@
+"""A replay: history played again, in a thread of its own, by a clock that can be paused, moved and made faster."""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Literal, Self
+
+from stoculus.errors import Conflict, InvalidRequest
+from stoculus.reading.source import Request
+from stoculus.reading.times import MarketTime, start_us
+from stoculus.replay.ahead import Ahead
+from stoculus.replay.clock import MAX
+from stoculus.replay.history import History
+from stoculus.replay.hours import Hours
+from stoculus.replay.outlet import Outlet, Takes
+from stoculus.replay.player import TICK_S, Player, Timed
+from stoculus.replay.rows import Mark
+from stoculus.replay.status import Speed, State, Status
+from stoculus.replay.times import new_york
+from stoculus.replay.to_simulator import ToSimulator
+from stoculus.replay.to_topics import ToTopics
+from stoculus.settings import VendorSettings
+from stoculus.topics import backtest_id
+
+
+class Replay:
+    """The records of a finished (or running) backtest or an export, sent again true to the spacing of their times.
+
+    The clock is market time: a record is due at its `available_at`, a bar when it is over. `speed`: market seconds a
+    second, or "max". `start` (included) and `end` (excluded, but a bare day is included) are of `available_at`, too.
+    The time between sessions is passed over. `to`: "topics", which are `stock-aapl-quote-replay-<id>` and so on, `id`
+    being the backtest's by default; or "simulator": its WebSocket, quotes and trades only. Where the topics hold
+    records of an earlier run, a `start` is needed: then it goes on behind what each topic has.
+
+        with Replay("42", speed=60) as replay:
+            replay.pause()
+            replay.seek("2024-01-02T10:00")
+            replay.speed = "max"
+            replay.resume()
+            replay.wait()
+
+    Leaving the block stops it. Raise NotFound, InvalidRequest, BacktestIncomplete, Conflict (the topics hold
+    records), BrokerUnavailable, RegistryUnavailable, SchemaNotRegistered, ServiceUnavailable (no simulator).
+    """
+
+    def __init__(
+        self,
+        source: str | int,
+        *,
+        speed: Speed = 1,
+        to: Literal["topics", "simulator"] = "topics",
+        id: str | None = None,
+        topics: Sequence[str] | None = None,
+        start: MarketTime | None = None,
+        end: MarketTime | None = None,
+        settings: VendorSettings | None = None,
+    ) -> None:
+        where = settings or VendorSettings.load(os.environ)
+        request = Request.of(source, topics=topics, start=start, end=end)
+        factor = _factor(speed)
+        self._history = History(request, where)
+        self.id = backtest_id(id or request.source.rpartition(":")[2].rpartition("/")[2], field="replay_id")
+        self._marks: Mapping[int, Mark] = {}
+        self._outlet: Outlet = self._simulator(where) if to == "simulator" else self._topics(where)
+        self._ahead = Ahead(self._rows_from)
+        self._player: Player[Timed] = Player(self._ahead, factor, Hours(self._history.feeds).jump)
+        self._takes = Takes.ROWS
+        self._end: State | None = None
+        self._error: Exception | None = None
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="replay", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._outlet.open()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._thread.join()
+
+    @property
+    def topics(self) -> list[str]:
+        """Where the records go; to a simulator they go under the names of history."""
+        return self._outlet.names
+
+    @property
+    def status(self) -> Status:
+        with self._lock:
+            return self._status(time.monotonic())
+
+    @property
+    def speed(self) -> Speed:
+        return _speed(self._player.clock.speed)
+
+    @speed.setter
+    def speed(self, speed: Speed) -> None:
+        factor = _factor(speed)
+        with self._changing() as now_s:
+            self._player.clock.set_speed(factor, now_s)
+
+    def pause(self) -> None:
+        """Let the clock stand; harmless where it does."""
+        with self._changing() as now_s:
+            self._player.clock.pause(now_s)
+
+    def resume(self) -> None:
+        """Let the clock go on; harmless where it does."""
+        with self._changing() as now_s:
+            self._player.clock.resume(now_s)
+
+    def seek(self, time: MarketTime) -> None:
+        """Go on at a market time: what was sent of later times is sent again, what is passed over is not sent."""
+        us = start_us(time)
+        with self._changing() as now_s:
+            self._player.seek(us, now_s)
+
+    def stop(self) -> None:
+        """Send no more; `wait` returns when what was sent has arrived."""
+        self._stopped.set()
+        self._wake.set()
+
+    def wait(self) -> Status:
+        """Return when the replay has ended; raise what ended it early."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self.status
+
+    @contextmanager
+    def _changing(self) -> Iterator[float]:
+        with self._lock:
+            yield time.monotonic()
+        self._wake.set()
+
+    def _topics(self, where: VendorSettings) -> ToTopics:
+        outlet = ToTopics(where, self._history.feeds, self.id)
+        if outlet.marks and self._history.start_us is None:
+            number, mark = min(outlet.marks.items(), key=lambda each: each[1].us)
+            # Of a topic that is still empty everything is to come.
+            goes_on_us = mark.us if len(outlet.marks) == len(outlet.names) else self._first_us()
+            raise Conflict(
+                f"There are records on {outlet.names[number]} already.",
+                remedy=f"Use another --id. Or --start {new_york(goes_on_us)}: it goes on behind what each topic has.",
+                field="id",
+            )
+        self._marks = outlet.marks
+        return outlet
+
+    def _simulator(self, where: VendorSettings) -> ToSimulator:
+        return ToSimulator(where.theta_url, self._history.feeds)
+
+    def _first_us(self) -> int:
+        with closing(self._history.rows(None, {})) as all_rows:
+            return int(next(all_rows).available_us[0])
+
+    def _rows_from(self, us: int | None) -> Iterator[Timed]:
+        # A seek says what is sent again.
+        for rows in self._history.rows(us, self._marks if us is None else {}):
+            yield self._outlet.prepare(rows)
+
+    def _run(self) -> None:
+        try:
+            while not (self._stopped.is_set() or (self._player.is_done and self._outlet.is_clear)):
+                if wait_s := self._turn(time.monotonic()):
+                    self._wake.wait(wait_s)
+                    self._wake.clear()
+            self._outlet.settle()
+            self._end = State.FINISHED if self._player.is_done else State.STOPPED
+        except Exception as error:
+            self._error, self._end = error, State.FAILED
+        finally:
+            self._ahead.close()
+            self._outlet.close()
+
+    def _turn(self, now_s: float) -> float:
+        """Send what is due; for how many seconds nothing is."""
+        self._takes = self._outlet.takes(now_s)
+        with self._lock:
+            if self._takes is Takes.NOTHING:
+                self._player.clock.hold(now_s)
+            if self._takes is not Takes.ROWS:
+                return TICK_S
+            turn = self._player.turn(now_s)
+        if turn.end > turn.first:
+            self._outlet.send(turn.rows, turn.first, turn.end)
+        return turn.wait_s
+
+    def _status(self, now_s: float) -> Status:
+        player, clock = self._player, self._player.clock
+        state, waits_for = self._end or State.PLAYING, ""
+        if self._end is None and clock.is_paused:
+            state = State.PAUSED
+        elif self._end is None and clock.is_held:
+            state = State.WAITING
+            waits_for = self._outlet.waits_for if self._takes is Takes.NOTHING else self._history.trouble or "records"
+        return Status(
+            state,
+            waits_for,
+            player.position_us(now_s),
+            _speed(clock.speed),
+            player.sent,
+            player.lag_s(now_s),
+            player.first_us,
+            player.last_us,
+            player.next_us,
+            tuple(player.skips),
+        )
+
+
+def _factor(speed: Speed) -> float:
+    if speed == "max":
+        return MAX
+    if isinstance(speed, int | float) and 0 < speed < math.inf:
+        return float(speed)
+    raise InvalidRequest(
+        f"{speed!r} is no speed.", remedy="Use market seconds a second, such as 60, or max.", field="speed"
+    )
+
+
+def _speed(factor: float) -> Speed:
+    return "max" if factor == MAX else factor
