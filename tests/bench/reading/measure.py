@@ -13,7 +13,7 @@ from tests.bench.reading.peak import peak_of_reading_mib
 from tests.bench.report import Comparison, Figure
 from tests.bench.rounds import ROUNDS, Rounds
 from tests.bench.stack import Bench
-from tests.bench.whole_way import backtest, completed, many_tickers, stocks
+from tests.bench.whole_way import backtest, completed, stocks
 
 _NAIVE_PART: Final = 10
 """The naive way reads this part of the topic."""
@@ -25,17 +25,15 @@ def measure_reading(bench: Bench, *, quick: bool) -> tuple[list[Comparison], lis
     rounds = Rounds(bench)
     bench.say("Reading")
     bodies = source.download(bench.simulator_url, source.task("none"))
-    for ticker in many_tickers()[: merging.TOPICS]:
-        source.warm(bench.simulator_url, source.task("none", ticker, end=source.DAYS[0]))
     count = 1 if quick else ROUNDS
     for _ in range(count):
         _columns(rounds, bench, bodies)
-    with merging.ten_topics(bench, "bench-ten-topics") as (backtest_id, records):
-        for _ in range(count):
-            rounds.take("in-turn", lambda _: merging.read_columns_in_turn(bench, backtest_id, records))
-            rounds.take("merged", lambda _: merging.merge_columns(bench, backtest_id, records))
-            rounds.take("records-in-turn", lambda _: merging.read_records_in_turn(bench, backtest_id, records))
-            rounds.take("events", lambda _: merging.merge_events(bench, backtest_id, records))
+    backtest_id = merging.ten_topics(bench)
+    for _ in range(count):
+        rounds.take("in-turn", lambda _: merging.read_columns_in_turn(bench, backtest_id))
+        rounds.take("merged", lambda _: merging.merge_columns(bench, backtest_id))
+        rounds.take("records-in-turn", lambda _: merging.read_records_in_turn(bench, backtest_id))
+        rounds.take("events", lambda _: merging.merge_events(bench, backtest_id))
     if not quick and memory.can_measure():
         for name, ticker in _SIZES.items():
             _memory(rounds, bench, name, ticker)
