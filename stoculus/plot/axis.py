@@ -50,18 +50,20 @@ class MarketAxis:
     def of(cls, days: Iterable[date], hours: Callable[[date], Hours], span_us: Span = (None, None)) -> Self:
         """The axis of trading days, cut to a start and an end; raise InvalidRequest where nothing is left."""
         low, high = span_us[0] or 0, span_us[1] or FOREVER_US
-        spans = [(day, *(to_utc_us(day, at) for at in hours(day))) for day in days]
-        cut = [(day, max(opens, low), min(closes, high)) for day, opens, closes in spans]
-        kept = [(day, opens, closes) for day, opens, closes in cut if opens < closes]
+        kept: list[tuple[date, int, int]] = []
+        for day in days:
+            opens_us, closes_us = (to_utc_us(day, at) for at in hours(day))
+            if max(opens_us, low) < min(closes_us, high):
+                kept.append((day, max(opens_us, low), min(closes_us, high)))
         if not kept:
             raise InvalidRequest("There is no trading session between start and end.", remedy="Choose another time.")
-        opens_us, closes_us = (np.array([each[n] for each in kept], np.int64) for n in (1, 2))
+        opens, closes = (np.array([each[n] for each in kept], np.int64) for n in (1, 2))
         return cls(
             [day for day, *_ in kept],
             np.array([to_utc_us(day, DAY_START) for day, *_ in kept], np.int64),
-            opens_us,
-            closes_us,
-            np.concatenate(([0.0], np.cumsum(closes_us - opens_us) / _SECOND_US)),
+            opens,
+            closes,
+            np.concatenate(([0.0], np.cumsum(closes - opens) / _SECOND_US)),
         )
 
     @property

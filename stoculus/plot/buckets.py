@@ -41,7 +41,8 @@ class Buckets:
     @property
     def means(self) -> Floats:
         """The mean of each; NaN without a value."""
-        return np.divide(self._total, self.count, out=np.full(COUNT, np.nan), where=self.count > 0)
+        means: Floats = np.divide(self._total, self.count, out=np.full(COUNT, np.nan), where=self.count > 0)
+        return means
 
     @property
     def mean(self) -> float | None:
@@ -63,5 +64,4 @@ def places(axis: MarketAxis, positions: Floats) -> Int64s:
 
 def middles(axis: MarketAxis, numbers: Int64s) -> Floats:
     """The positions of the middles of buckets."""
-    positions: Floats = (numbers + 0.5) * (axis.length / COUNT)
-    return positions
+    return (numbers.astype(np.float64) + 0.5) * (axis.length / COUNT)

@@ -164,8 +164,8 @@ def band(
 def legend(axes: Axes) -> None:
     """The names of what is drawn, above it."""
     low, high = axes.get_ylim()
-    height_in = axes.get_window_extent().height / axes.get_figure(root=True).dpi
-    room = _LEGEND_IN / height_in
+    box = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
+    room = _LEGEND_IN / box.height
     axes.set_ylim(low, high + (high - low) * room / (1 - room))
     axes.legend(
         loc="upper left",

@@ -83,16 +83,16 @@ class ChainState:
 
     def numbers(self, batch: pa.RecordBatch) -> Int64s:
         """The contract of each record."""
-        coded = pc.dictionary_encode(batch["symbol"])
-        symbols = coded.dictionary.to_pylist()
+        coded: Any = pc.dictionary_encode(batch["symbol"])
+        codes, symbols = coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
         if new := [n for n, symbol in enumerate(symbols) if symbol not in self._numbers]:
-            codes = coded.indices.to_numpy(zero_copy_only=False)
             firsts = np.unique(codes, return_index=True)[1]
-            rows = batch.take(pa.array(firsts[new])).select(["symbol", "expiration", "strike", "right"])
+            rows = batch.take(firsts[new]).select(["symbol", "expiration", "strike", "right"])
             for row in rows.to_pylist():
                 self._add(row)
         lookup = np.array([self._numbers[symbol] for symbol in symbols], np.int64)
-        return lookup[coded.indices.to_numpy(zero_copy_only=False)]
+        numbers: Int64s = lookup[codes]
+        return numbers
 
     def update(self, numbers: Int64s, columns: Floats) -> None:
         """The newest values of contracts; of one that comes twice the later one."""

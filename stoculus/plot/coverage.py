@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def _draw_row(axes: Axes, axis: MarketAxis, row: int, topic: TopicNumbers) -> No
 
 
 _EMPTY: Final = "empty at the vendor"
-_STYLES: Final = {
+_STYLES: Final[dict[str, dict[str, Any]]] = {
     _EMPTY: {"facecolor": AMBER},
     NOT_YET: {"facecolor": GRID},
     MISSING: {"facecolor": "white", "edgecolor": RED, "hatch": "////"},

@@ -86,7 +86,7 @@ def test_contracts_are_named_one_by_one(stoculus: Run) -> None:
     )
 
     assert (code, out) == (0, "Backtest named completed: 2 records in 2 topics.\n")
-    lines = stoculus("consume", "option-aapl-eod-historical-named", "--output", "json")[1].splitlines()
+    lines = stoculus("consume", "option-aapl-eod-historical-named", "--json")[1].splitlines()
     assert [json.loads(line)["symbol"] for line in lines] == ["AAPL  240105P00370000"]
 
 
@@ -175,7 +175,7 @@ def test_records_are_found_by_market_time(stoculus: Run) -> None:
     bars(stoculus, "seek", "--wait")
     topic = f"{BARS}seek"
 
-    _, out, _ = stoculus("consume", topic, "--from", "2024-01-02T12:00", "--limit", "2", "--output", "json")
+    _, out, _ = stoculus("consume", topic, "--from", "2024-01-02T12:00", "--limit", "2", "--json")
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["ts_event"] for line in lines] == ["2024-01-02T17:00:00Z", "2024-01-02T17:01:00Z"]
 
@@ -190,7 +190,7 @@ def test_groups_are_independent_and_go_on_where_they_stand(stoculus: Run) -> Non
     topic = f"{BARS}groups"
 
     def rows(*options: str) -> int:
-        return len(stoculus("consume", topic, "--output", "csv", *options)[1].splitlines()[1:])
+        return len(stoculus("consume", topic, "--csv", *options)[1].splitlines()[1:])
 
     assert rows("--group", "a", "--limit", "100") == 100
     assert rows("--group", "a") == 290

@@ -1,12 +1,17 @@
 """A canned coordinator on a real socket."""
 
 import json
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from stoculus.cli.main import main
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 class Canned(ThreadingHTTPServer):
@@ -22,6 +27,9 @@ class Canned(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def json(self, body: Any, status: int = 200) -> None:
+        self.answers.append((status, "application/json", json.dumps(body)))
 
     def problem(self, status: int, code: str, **more: Any) -> None:
         body = {"type": f"urn:stoculus:error:{code}", "title": code, "status": status, "request_id": "r-1", **more}
@@ -56,3 +64,18 @@ def server() -> Iterator[Canned]:
         yield canned
         canned.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def stoculus(server: Canned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`stoculus(…)` with the canned coordinator: exit code, stdout, stderr."""
+    monkeypatch.setenv("STOCULUS_COORDINATOR_URL", server.url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["stoculus", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err
+
+    return run
