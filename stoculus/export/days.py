@@ -3,9 +3,10 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -58,8 +59,9 @@ class _OpenDay:
         self._part.parent.mkdir(parents=True, exist_ok=True)
         self._record = series.schema_of.record
         self._records = 0
+        self._is_whole = False
         self._digest = DayDigest(day, previous_hash)
-        self._file = _HashedFile(self._part.open("wb"))
+        self._file = _HashedFile(self._part)
         about = {"topic": series.topic, "symbol": series.symbol, "schema": series.schema_name, "record": series.record}
         self._writer = open_writer(form, self._file, self._record.arrow.with_metadata(about))
 
@@ -70,49 +72,41 @@ class _OpenDay:
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write(batch)
-        self._digest.add(batch["symbol"], batch["ts_event"], codec.encode(batch, self._record))
+        keys: Any = batch["symbol"]
+        self._digest.add(keys, batch["ts_event"], codec.encode(batch, self._record))
         self._records += batch.num_rows
 
     def finish(self) -> ExportedFile:
         self._writer.close()
+        size = self._file.tell()
         self._file.close()
+        self._is_whole = True
         return ExportedFile(
             path=self._path,
             date=self.day,
             records=self._records,
-            bytes=self._file.bytes,
+            bytes=size,
             sha256=self._file.sha256.hexdigest(),
             hash=self.hash,
         )
 
     def abandon(self) -> None:
-        """Leave nothing behind, unless it is finished."""
-        if not self._file.closed:
-            self._writer.abandon()
+        """Leave nothing behind, unless it is whole."""
+        if self._is_whole:
+            return
+        self._writer.abandon()
+        with suppress(OSError):  # a full disk does not take what is still buffered
             self._file.close()
-            self._part.unlink(missing_ok=True)
+        self._part.unlink(missing_ok=True)
 
 
-class _HashedFile(io.RawIOBase):
-    """Counts and hashes what is written."""
+class _HashedFile(io.BufferedWriter):
+    """A new file that hashes what is written to it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.bytes = 0
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("wb", buffering=0))
         self.sha256 = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.bytes
 
     def write(self, data: Any) -> int:
         self.sha256.update(data)
-        written = self._file.write(data)
-        self.bytes += written
-        return written
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+        return super().write(data)

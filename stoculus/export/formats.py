@@ -1,9 +1,8 @@
 """Records to Parquet, CSV and JSON and back: what was written is read with the same types and values."""
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 import orjson
 import pyarrow as pa
@@ -35,9 +34,14 @@ class Writer(Protocol):
         ...
 
 
-def open_writer(form: Format, file: io.RawIOBase, schema: pa.Schema) -> Writer:
+def open_writer(form: Format, file: IO[bytes], schema: pa.Schema) -> Writer:
     """A writer of batches of this schema; Parquet keeps its metadata."""
-    return {Format.PARQUET: _Parquet, Format.CSV: _Csv, Format.JSON: _Json}[form](file, schema)
+    writers: dict[Format, Callable[[IO[bytes], pa.Schema], Writer]] = {
+        Format.PARQUET: _Parquet,
+        Format.CSV: _Csv,
+        Format.JSON: _Json,
+    }
+    return writers[form](file, schema)
 
 
 def read_batches(form: Format, path: Path, record: RecordType) -> Iterator[pa.RecordBatch]:
@@ -60,7 +64,7 @@ def read_batches(form: Format, path: Path, record: RecordType) -> Iterator[pa.Re
 
 
 class _Parquet:
-    def __init__(self, file: io.RawIOBase, schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         self._writer = pq.ParquetWriter(file, schema, compression="zstd")
         self._held: list[pa.RecordBatch] = []
 
@@ -83,7 +87,7 @@ class _Parquet:
 
 
 class _Csv:
-    def __init__(self, file: io.RawIOBase, schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         options = csv.WriteOptions(batch_size=_BATCH_RECORDS, quoting_style="needed")
         self._writer = csv.CSVWriter(file, schema, write_options=options)
 
@@ -98,7 +102,7 @@ class _Csv:
 
 
 class _Json:
-    def __init__(self, file: io.RawIOBase, _schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], _schema: pa.Schema) -> None:
         self._file = file
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -125,6 +129,7 @@ def _json_values(column: "pa.Array[Any]", field: "pa.Field[Any]") -> "pa.Array[A
             f"{field.name} is infinite or no number in some records: JSON has no word for it.",
             remedy="Use --format parquet or csv.",
         )
+    values: Any
     if pa.types.is_string(field.type):
         coded = column.dictionary_encode()
         texts = pa.array([orjson.dumps(value).decode() for value in coded.dictionary.to_pylist()], pa.string())
@@ -135,7 +140,7 @@ def _json_values(column: "pa.Array[Any]", field: "pa.Field[Any]") -> "pa.Array[A
         values = pc.binary_replace_slice(values, 10, 11, "T")
     if pa.types.is_temporal(field.type):
         values = pc.binary_join_element_wise('"', values, '"', "")
-    return values.fill_null("null")
+    return values.fill_null("null")  # type: ignore[no-any-return]
 
 
 def _read_parquet(path: Path, _schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,3 @@
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -23,28 +22,8 @@ QUOTE = record_type("StockQuote")
 TRADE = record_type("StockTrade")
 
 
-class Sink(io.RawIOBase):
-    """A file as `open_writer` wants it."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def write(self, data: Any) -> int:
-        return self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
 def write(path: Path, form: Format, record: RecordType, *batches: pa.RecordBatch) -> Path:
-    with Sink(path) as sink:
+    with path.open("wb") as sink:
         writer = open_writer(form, sink, record.arrow.with_metadata({"topic": "stock-aapl-quote-historical-42"}))
         for batch in batches:
             writer.write(batch)
@@ -122,7 +101,7 @@ def test_parquet_says_what_it_holds_in_row_groups_of_a_sensible_size(tmp_path: P
     groups = [about.metadata.row_group(n) for n in range(about.num_row_groups)]
     assert [group.num_rows for group in groups] == [140_000]
     assert groups[0].num_rows >= ROW_GROUP_RECORDS
-    assert about.metadata.metadata[b"topic"] == b"stock-aapl-quote-historical-42"
+    assert (about.metadata.metadata or {})[b"topic"] == b"stock-aapl-quote-historical-42"
     assert about.schema_arrow.field("ts_event").type == pa.timestamp("us", "UTC")
     symbol = groups[0].column(0)
     assert (symbol.compression, symbol.has_dictionary_page) == ("ZSTD", True)
