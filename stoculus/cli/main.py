@@ -12,6 +12,7 @@ from stoculus.cli.doctor import doctor
 from stoculus.cli.export import export
 from stoculus.cli.output import print_error
 from stoculus.cli.plot import plot
+from stoculus.cli.replay import replay
 from stoculus.cli.tape.command import tape
 from stoculus.cli.verify import verify
 from stoculus.errors import StoculusError
@@ -62,6 +63,7 @@ app.command("consume")(consume.consume)
 app.command("topics")(topics.list_topics)
 app.command("export")(export)
 app.command("plot")(plot)
+app.command("replay")(replay)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
 app.add_typer(schemas.app, name="schemas")

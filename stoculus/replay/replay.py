@@ -76,7 +76,11 @@ class Replay:
         self._thread = threading.Thread(target=self._run, name="replay", daemon=True)
 
     def __enter__(self) -> Self:
-        self._outlet.open()
+        try:
+            self._outlet.open()
+        except BaseException:
+            self._outlet.close()
+            raise
         self._thread.start()
         return self
 
@@ -141,6 +145,7 @@ class Replay:
     def _topics(self, where: VendorSettings) -> ToTopics:
         outlet = ToTopics(where, self._history.feeds, self.id)
         if outlet.marks and self._history.start_us is None:
+            outlet.close()
             number, mark = min(outlet.marks.items(), key=lambda each: each[1].us)
             # Of a topic that is still empty everything is to come.
             goes_on_us = mark.us if len(outlet.marks) == len(outlet.names) else self._first_us()

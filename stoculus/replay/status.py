@@ -39,3 +39,12 @@ class Status:
     last_us: int | None
     next_us: int | None
     skips: tuple[tuple[int, int], ...]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in (State.FINISHED, State.STOPPED, State.FAILED)
+
+    @property
+    def skipped_us(self) -> int:
+        """How much market time was passed over between sessions."""
+        return sum(to_us - from_us for from_us, to_us in self.skips)

@@ -74,7 +74,6 @@ class ToTopics:
 
     def __init__(self, settings: Connections, feeds: Sequence[Feed], replay_id: str) -> None:
         self.names = [replay_topic(feed, replay_id) for feed in feeds]
-        self._producer = Producer({**_CONFIG, "bootstrap.servers": settings.kafka_bootstrap, "error_cb": self._note})
         self._headers = _headers({feed.schema.record.name: feed.schema.record for feed in feeds}, settings.registry_url)
         self._admin = admin.connect(settings.kafka_bootstrap)
         there = admin.partition_counts(self._admin)
@@ -90,6 +89,7 @@ class ToTopics:
         self._acked = 0
         self._moved_s = 0.0
         self._failure: KafkaError | None = None
+        self._producer = Producer({**_CONFIG, "bootstrap.servers": settings.kafka_bootstrap, "error_cb": self._note})
 
     @property
     def is_clear(self) -> bool:
