@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from stoculus.errors import InvalidRequest
 from stoculus.reading.backtest import BacktestLog
@@ -39,9 +39,9 @@ class Request:
 
         Raise InvalidRequest for a query that is unknown, or that says what an argument says, too.
         """
-        parts = urlsplit(str(source))
+        where, _, query = str(source).partition("?")
         told: dict[str, Any] = {}
-        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        for name, value in parse_qsl(query, keep_blank_values=True):
             if name not in {each.name for each in fields(cls)} - {"source"} or given.get(name):
                 raise InvalidRequest(
                     f"{name[:40]!r} in {str(source)[:200]!r} is unknown, or said twice.",
@@ -49,7 +49,7 @@ class Request:
                     field="source",
                 )
             told[name] = {"topics": value.split(","), "partial": value.lower() == "true"}.get(name, value)
-        return cls(**(given | {"source": parts._replace(query="").geturl()} | told))
+        return cls(**(given | {"source": where} | told))
 
     @property
     def span_us(self) -> tuple[int | None, int | None]:

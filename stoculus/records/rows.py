@@ -3,6 +3,7 @@
 from collections import namedtuple
 from datetime import UTC, datetime
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from stoculus.records.catalog import RecordType
 def row_type(record: RecordType) -> type[Any]:
     """The named tuple of a record type: `StockQuote(symbol, ts_event, bid_size, …)`.
 
-    Its fields are the columns: times are aware datetimes in UTC, dates are dates, enums strings, nulls None.
+    Its fields are the columns: times are aware datetimes in UTC, dates are dates, enums strings, nulls None. The greek
+    lambda, a word of Python, is `lambda_`.
     """
-    return namedtuple(record.name, record.arrow.names)
+    return namedtuple(record.name, [f"{name}_" if iskeyword(name) else name for name in record.arrow.names])
 
 
 def rows(batch: pa.RecordBatch, record: RecordType) -> list[Any]:

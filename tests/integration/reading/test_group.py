@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException, Producer
 
 import stoculus
-from stoculus.errors import NotFound
+from stoculus.errors import NotFound, SchemaNotRegistered
 from stoculus.kafka import admin
 from stoculus.settings import Connections
 
@@ -109,3 +109,27 @@ def test_a_limit_commits_what_was_read_and_no_more(two_topics: list[Any], where:
 def test_an_unknown_topic_is_named(two_topics: list[Any], where: Connections, group: str) -> None:
     with pytest.raises(NotFound, match="stock-nope"):
         next(stoculus.subscribe(["stock-nope"], group=group, settings=where))
+
+
+def test_a_record_that_cannot_be_read_is_named_and_not_committed(
+    new_topic: Callable[[], Any], holed: Any, where: Connections, group: str
+) -> None:
+    topic = new_topic().write(holed.batches[0])
+    producer = Producer({"bootstrap.servers": where.kafka_bootstrap, **admin.QUIET})
+    producer.produce(topic.name, b"\0\0\0\0\0foreign", partition=0)
+    assert producer.flush(30) == 0
+
+    for _ in range(2):
+        with pytest.raises(SchemaNotRegistered, match=f"Offset 101 of {topic.name}: .* no schema 0"):
+            list(stoculus.subscribe([topic.name], group=group, until_end=True, settings=where))
+
+
+def test_a_member_says_where_it_is(two_topics: list[Any], where: Connections, group: str) -> None:
+    members = [stoculus.subscribe([two_topics[0].name], group=group, until_end=True, settings=where) for _ in "ab"]
+    told = [members[0].status]
+    next(members[0])
+    told.append(members[0].status)
+    list(members[0])
+    members[1].close()
+
+    assert [*told, members[0].status, members[1].status] == ["open", "reading", "done", "closed"]
