@@ -19,6 +19,7 @@ _MOST_BYTES: Final = 64 * 2**20
 
 RELEASES: Final = {
     7: "3.3", 8: "3.4", 9: "3.5", 12: "3.6", 15: "3.7", 20: "3.8", 21: "3.9", 22: "4.0", 26: "4.1", 28: "4.2",
+    30: "4.3",
 }  # fmt: skip
 """The first level of the feature `metadata.version` of each release of Kafka."""
 
@@ -61,8 +62,9 @@ class Wire:
         answer.skip(4)
         finalized = answer.tags().get(_FINALIZED_FEATURES)
         levels = finalized.features() if finalized else {}
-        known = [name for level, name in RELEASES.items() if level <= levels.get("metadata.version", 0)]
-        return known[-1] if known else None
+        level = levels.get("metadata.version", 0)
+        known = [release for first, release in RELEASES.items() if first <= level]
+        return (known[-1] + (" or later" if level > max(RELEASES) else "")) if known else None
 
     def log_dirs(self) -> list[LogDir]:
         """The broker's folders of logs; none where it does not tell."""
@@ -158,7 +160,8 @@ class _Answer:
         """Feature levels by name, where these are tagged field 2 of ApiVersions."""
         found = {}
         for _ in range(self.count()):
-            found[self.text()] = self.int16()
+            name = self.text()
+            found[name] = self.int16()
             self.skip(2)
             self.tags()
         return found

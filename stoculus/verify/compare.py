@@ -35,65 +35,107 @@ class Difference:
     topic: Row | None = None
     vendor: Row | None = None
 
-    @property
-    def is_single(self) -> bool:
-        return self.records == 1 and (self.topic is None) != (self.vendor is None)
-
 
 class Comparison:
-    """`differences` are the first of them in order, `counts` all records in which the sides differ, by kind."""
+    """`differences` are the first of them in order, `counts` all records in which the sides differ, by kind.
+
+    Steps count the stretches of equal rows: nothing equal stands between two differences of the same step.
+    """
 
     def __init__(self) -> None:
         self.differences: list[Difference] = []
         self.counts: Counter[Kind] = Counter()
         self._steps: list[int] = []
+        self._step = 0
 
     def run(self, topic: Iterator[Rows], vendor: Iterator[Rows]) -> None:
         """Compare all rows of both sides. Raise what either raises."""
         ours, theirs = Pending(topic), Pending(vendor)
-        step = 0
-        while ours.fill() and theirs.fill():
-            if same := equal_rows(ours.rows, theirs.rows):
-                step += 1
-                ours.take(same)
-                theirs.take(same)
-            else:
-                for difference in _next_difference(ours, theirs):
-                    self._add(difference, step)
-        while theirs.fill():
-            for part in _days(theirs.take(len(theirs.rows))):
-                self._add(_missing(part, None), step)
-        while ours.fill():
-            for part in _days(ours.take(len(ours.rows))):
-                self._add(_surplus(part), step)
+        while True:
+            same = equal_rows(ours.rows, theirs.rows)
+            if same in (len(ours.rows), len(theirs.rows)):
+                same -= self._pass(ours, theirs, _last_moment(ours.rows, same))
+                # The last moment is kept: the next row may be one of it.
+                if (len(ours.rows) == same and ours.fill(same + 1)) | (
+                    len(theirs.rows) == same and theirs.fill(same + 1)
+                ):
+                    continue
+            if same == len(ours.rows) == len(theirs.rows):
+                break
+            # A row that stands twice is of the moment of the row before it.
+            is_of_last = 0 < same < len(ours.rows) and ours.rows.times_us[same] == ours.rows.times_us[same - 1]
+            self._pass(ours, theirs, _last_moment(ours.rows, same) if is_of_last else same)
+            self._take_difference(ours, theirs)
         self._pair()
 
-    def _add(self, new: Difference, step: int) -> None:
-        """`step` counts the stretches of equal rows so far: where it is the same, nothing equal stands in between."""
-        self.counts[new.kind] += new.records
-        last = self.differences[-1] if self.differences else None
-        if last and self._steps[-1] == step and (last.kind, last.day) == (new.kind, new.day) and new.kind in _STRETCHES:
-            self.differences[-1] = replace(last, records=last.records + new.records)
-        elif len(self.differences) < MOST_KEPT:
-            self.differences.append(new)
-            self._steps.append(step)
+    def _pass(self, ours: Pending, theirs: Pending, count: int) -> int:
+        """Let go of equal rows; how many they were."""
+        if count:
+            self._step += 1
+            ours.take(count)
+            theirs.take(count)
+        return count
+
+    def _take_difference(self, ours: Pending, theirs: Pending) -> None:
+        """Note what makes the first rows of the two sides differ, and let go of those rows."""
+        if not len(ours.rows):
+            self._add(*(_missing(part, None) for part in _days(theirs.take(len(theirs.rows)))))
+            return
+        if not len(theirs.rows):
+            self._add(*map(_surplus, _days(ours.take(len(ours.rows)))))
+            return
+        here_us, there_us = int(ours.rows.times_us[0]), int(theirs.rows.times_us[0])
+        offset = int(ours.rows.numbers[0])
+        if here_us == there_us:
+            for one in _of_moment(ours.take_moment(), theirs.take_moment()):
+                self._step += 1
+                self._add(one)
+            self._step += 1
+        elif ours.fill(2) and ours.rows.times_us[1] < here_us:
+            self._add(_surplus(ours.take(1)))  # out of order: it says nothing of what the vendor has before it
+        elif there_us < here_us:
+            earlier = theirs.take(int(np.searchsorted(theirs.rows.times_us, here_us)))
+            self._add(*(_missing(part, offset) for part in _days(earlier)))
+        else:
+            is_earlier = ours.rows.times_us < there_us
+            count = len(is_earlier) if is_earlier.all() else int(np.argmin(is_earlier))
+            self._add(*map(_surplus, _days(ours.take(count))))
+
+    def _add(self, *news: Difference) -> None:
+        for new in news:
+            self.counts[new.kind] += new.records
+            last = self.differences[-1] if self.differences else None
+            is_next = last and self._steps[-1] == self._step and (last.kind, last.day) == (new.kind, new.day)
+            if last and is_next:
+                self.differences[-1] = replace(last, records=last.records + new.records)
+            elif len(self.differences) < MOST_KEPT:
+                self.differences.append(new)
+                self._steps.append(self._step)
 
     def _pair(self) -> None:
         """Make one of a record that is missing here and surplus there, and of one whose time was altered."""
-        missing = [n for n, one in enumerate(self.differences) if one.kind == "missing" and one.is_single]
-        surplus = [n for n, one in enumerate(self.differences) if one.kind == "surplus" and one.is_single]
-        for n in surplus:
-            here = self.differences[n].topic
-            pair = next((m for m in missing if _are("swapped", here, self.differences[m].vendor)), None)
-            kind: Kind = "swapped"
-            if pair is None:
-                beside = (m for m in missing if abs(m - n) == 1 and abs(self._steps[m] - self._steps[n]) <= 1)
-                pair = next((m for m in beside if _are("altered", here, self.differences[m].vendor)), None)
-                kind = "altered"
-            if pair is not None:
-                missing.remove(pair)
-                self._merge(n, pair, kind)
+        kinds: tuple[Kind, ...] = ("swapped", "altered")
+        for kind in kinds:
+            missing = self._singles("missing")
+            for n in self._singles("surplus"):
+                if (pair := self._other_half(n, missing, kind)) is not None:
+                    missing.remove(pair)
+                    self._merge(n, pair, kind)
         self.differences = [one for one in self.differences if one.records]
+
+    def _singles(self, kind: Kind) -> list[int]:
+        return [n for n, one in enumerate(self.differences) if one.kind == kind and one.records == 1]
+
+    def _other_half(self, surplus: int, missing: list[int], kind: Kind) -> int | None:
+        here = self.differences[surplus].topic
+        for n in missing:
+            there = self.differences[n].vendor
+            if here is None or there is None:
+                continue
+            is_beside = abs(n - surplus) == 1 and abs(self._steps[n] - self._steps[surplus]) <= 1
+            if here.equals(there) if kind == "swapped" else is_beside and here.key == there.key:
+                return n
+        return None
 
     def _merge(self, surplus: int, missing: int, kind: Kind) -> None:
         one, other = self.differences[surplus], self.differences[missing]
@@ -103,30 +145,12 @@ class Comparison:
         self.counts[kind] += 1
 
 
-_STRETCHES: Final[frozenset[Kind]] = frozenset({"missing", "surplus"})
-
-
-def _are(kind: Kind, topic: Row | None, vendor: Row | None) -> bool:
-    if topic is None or vendor is None:
-        return False
-    return topic.equals(vendor) if kind == "swapped" else topic.key == vendor.key
-
-
-def _next_difference(ours: Pending, theirs: Pending) -> Iterator[Difference]:
-    """What makes the first rows of the two sides differ; the rows are let go of."""
-    here_us, there_us = int(ours.rows.times_us[0]), int(theirs.rows.times_us[0])
-    offset = int(ours.rows.numbers[0])
-    if here_us == there_us:
-        yield from _of_moment(ours.take_moment(), theirs.take_moment())
-    elif ours.fill(2) and ours.rows.times_us[1] < here_us:
-        yield _surplus(ours.take(1))  # out of order: it says nothing of what the vendor has before it
-    elif there_us < here_us:
-        for part in _days(theirs.take(int(np.searchsorted(theirs.rows.times_us, here_us)))):
-            yield _missing(part, offset)
-    else:
-        earlier = ours.rows.times_us < there_us
-        for part in _days(ours.take(len(earlier) if earlier.all() else int(np.argmin(earlier)))):
-            yield _surplus(part)
+def _last_moment(rows: Rows, count: int) -> int:
+    """Where the rows begin that have the time of the last of the first `count`."""
+    if not count:
+        return 0
+    earlier = np.flatnonzero(rows.times_us[:count] != rows.times_us[count - 1])
+    return int(earlier[-1]) + 1 if len(earlier) else 0
 
 
 def _of_moment(topic: Rows, vendor: Rows) -> Iterator[Difference]:
@@ -145,7 +169,9 @@ def _of_moment(topic: Rows, vendor: Rows) -> Iterator[Difference]:
         else:
             yield Difference("surplus", 1, day, row.number, topic=row)
     for row in missing:
-        yield Difference("missing", 1, day, here[-1].number, vendor=row)
+        place = row.number - there[0].number
+        offset = here[place].number if place < len(here) else here[-1].number + 1
+        yield Difference("missing", 1, day, offset, vendor=row)
     if not surplus and len(here) == len(there):
         moved = [pair for pair in zip(here, there, strict=True) if not pair[0].equals(pair[1])]
         yield Difference("swapped", len(moved), day, moved[0][0].number, topic=moved[0][0], vendor=moved[0][1])

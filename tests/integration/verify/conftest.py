@@ -1,0 +1,39 @@
+"""One healthy backtest for all tests of verify."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.testing import running_simulator
+from stoculus.kafka import admin
+from tests.conftest import Broker, Registry
+from tests.integration.verify.planting import DATA, Copy, Desk
+
+
+@pytest.fixture(scope="session")
+def desk(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk at a simulated vendor."""
+    spill: Path = tmp_path_factory.mktemp("spill")
+    with running_simulator() as theta_url:
+        environment = {
+            "STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap,
+            "STOCULUS_REGISTRY_URL": registry.url,
+            "STOCULUS_THETA_URL": theta_url,
+            "STOCULUS_THETA_TIER": "pro",
+            "STOCULUS_SPILL_DIR": str(spill),
+        }
+        admin.create_control_topics(admin.connect(broker.bootstrap))
+        yield Desk(broker.bootstrap, registry.url, environment)
+
+
+@pytest.fixture(scope="session")
+def healthy(desk: Desk) -> str:
+    """The id of a backtest of all of `DATA`."""
+    return desk.run(list(DATA.values()))
+
+
+@pytest.fixture(scope="session")
+def copies(desk: Desk, healthy: str) -> dict[str, Copy]:
+    """What stands on the topics of the healthy backtest."""
+    return {name: desk.copy(healthy, name) for name in DATA}
