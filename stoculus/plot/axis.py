@@ -19,6 +19,7 @@ Span = tuple[int | None, int | None]
 _SECOND_US: Final = 1_000_000
 _STEPS_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180)
 _MOST_TIMES: Final = 16
+_LEAST_SHARE: Final = 0.7
 _MOST_GROUPS: Final = 14
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -95,19 +96,18 @@ class MarketAxis:
         step = next((step for step in _STEPS_MINUTES if minutes / step <= _MOST_TIMES), None)
         if step is None:
             return []
-        found = []
-        for number, (opens_us, closes_us) in enumerate(zip(self.opens_us, self.closes_us, strict=True)):
-            is_last = number == len(self.days) - 1
+        found: list[tuple[float, str]] = []
+        for opens_us, closes_us, start in zip(self.opens_us, self.closes_us, self.starts[:-1], strict=True):
             first = (_EPOCH + timedelta(microseconds=int(opens_us))).astimezone(NEW_YORK)
             into_day_s = first.hour * 3600 + first.minute * 60 + first.second + first.microsecond / _SECOND_US
-            # A name at the end of a day would run into the first one of the next.
-            room_s = (closes_us - opens_us) / _SECOND_US - (0 if is_last else step * 30)
             for n in range(-int(-into_day_s // (step * 60)), 24 * 60 // step):
                 after_s = n * step * 60 - into_day_s
-                if after_s > room_s:
+                if after_s > (closes_us - opens_us) / _SECOND_US:
                     break
-                found.append((float(self.starts[number]) + after_s, f"{n * step // 60:02}:{n * step % 60:02}"))
-        return found
+                found.append((float(start) + after_s, f"{n * step // 60:02}:{n * step % 60:02}"))
+        # A name at the end of a day would run into the first one of the next.
+        nexts = [at for at, _ in found[1:]] + [np.inf]
+        return [each for each, after in zip(found, nexts, strict=True) if after - each[0] > _LEAST_SHARE * step * 60]
 
     def stretches(self) -> list[Stretch]:
         """The days, or as many of them together as leave room for their names."""

@@ -128,6 +128,7 @@ def plot_backtest(
     """
     where = settings or ClientSettings.load(os.environ)
     request = Request.of(str(backtest_id), topics=topics, start=start, end=end, partial=True)
+    span_us = request.span_us
     with BacktestLog(where.kafka_bootstrap, str(backtest_id)) as log:
         manifest, checkpoints = log.manifest, log.checkpoints
     if (count := len(manifest.chosen(topics))) > MOST_TOPICS:
@@ -136,7 +137,7 @@ def plot_backtest(
             remedy=f"Choose at most {MOST_TOPICS} of them: --topic.",
             field="topics",
         )
-    axis = _axis(manifest, request.span_us)
+    axis = _axis(manifest, span_us)
     numbers, panels = [], []
     with open_feeds(request, where) as feeds:
         for feed in feeds:

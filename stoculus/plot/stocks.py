@@ -111,9 +111,9 @@ class StockSeries:
             line(axes, self._axis, self._price, BLUE, "trade")
 
     def _draw_spread(self, axes: Axes) -> None:
-        axes.set_ylabel("basis points")
+        axes.set_ylabel("bp")
         band(axes, self._axis, self._spread, self._spread, PURPLE, "least to greatest", alpha=0.15)
-        line(axes, self._axis, self._spread, PURPLE, "spread, mean", mean=True)
+        line(axes, self._axis, self._spread, PURPLE, "spread, mean, basis points", mean=True)
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         legend(axes)
 
