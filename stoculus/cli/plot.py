@@ -46,7 +46,7 @@ def plot(
           --start 2024-01-03T09:30 --end 2024-01-03T10:00 --to open.png
     """
     from stoculus.cli.connections import reachable_kafka, settings
-    from stoculus.errors import SettingsInvalid
+    from stoculus.errors import InvalidRequest, SettingsInvalid
 
     file = to or Path(f"backtest-{backtest_id}.png")
     if file.suffix not in (".png", ".html"):
@@ -64,7 +64,10 @@ def plot(
     where = settings()
     reachable_kafka(where.kafka_bootstrap)
     drawn = plot_backtest(backtest_id, topics=topics, start=start, end=end, settings=where)
-    drawn.save(file)
+    try:
+        drawn.save(file)
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be written: {error.strerror}.", remedy="Name another: --to.") from error
     if as_json:
         print_json({"file": str(file), **drawn.as_json()})
         return

@@ -26,7 +26,8 @@ class Buckets:
     def add(self, places: Int64s, values: Floats) -> None:
         """Take values in, each with the number of its bucket, in order of time."""
         known = ~np.isnan(values)
-        places, values = places[known], values[known]
+        if not known.all():
+            places, values = places[known], values[known]
         self.last[places] = values  # of equal places the last one stays
         np.fmin.at(self.least, places, values)
         np.fmax.at(self.greatest, places, values)

@@ -28,7 +28,8 @@ def test_help_names_every_command_and_the_plug_ins() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys, stoculus.cli.main\n"
-        "heavy = {'pyarrow', 'confluent_kafka', 'exchange_calendars', 'httpx2', 'pydantic', 'orjson', 'local'}\n"
+        "heavy = {'pyarrow', 'confluent_kafka', 'exchange_calendars', 'httpx2', 'pydantic', 'orjson', 'numpy',"
+        " 'matplotlib', 'rich.console', 'local', 'simulator'}\n"
         "print(*heavy & set(sys.modules))"
     )
 
@@ -42,6 +43,19 @@ def test_a_plug_in_that_lacks_a_package_says_what_to_install() -> None:
         plugins.load(broken)
 
     assert caught.value.remedy == "Install the suite: pip install 'stoculus[suite]'"
+
+
+def test_a_plot_without_matplotlib_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; sys.argv = ['stoculus', 'plot', '42']\n"
+        "from stoculus.cli.main import main; main()"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert run.returncode == 1
+    assert "`stoculus plot` needs matplotlib" in run.stderr
+    assert "pip install 'stoculus[plot]'" in run.stderr
 
 
 def test_a_plug_in_gets_its_own_options() -> None:

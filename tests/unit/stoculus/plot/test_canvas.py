@@ -50,7 +50,8 @@ def test_what_is_written_does_not_overlap(end: date) -> None:
 
 
 def test_a_page_holds_its_pictures_and_escapes_what_is_written() -> None:
-    told = page("A <b>", "about", [("one", svg(figure(axis()), "one")), ("two", table((">n",), [("<1>",)]))])
+    covered = compose([coverage_panel(axis(), [topic([1, 2, 3, 4, 5])])])
+    told = page("A <b>", "about", [("one", svg(covered, "one")), ("two", table((">n",), [("<1>",)]))])
 
     assert told.count("<svg") == 1
     assert "<script" not in told
