@@ -140,13 +140,14 @@ def _play(replay: "Replay", console: "Console") -> None:
                 console.print(_skip(*skip), style="dim", soft_wrap=True)
             told = len(status.skips)
             for key in keys.pressed(_LOOK_S):
-                _press(replay, status, key)
+                _press(replay, key)
         live.update(_line(status))
 
 
-def _press(replay: "Replay", status: "Status", key: str) -> None:
+def _press(replay: "Replay", key: str) -> None:
     from stoculus.replay.times import moment
 
+    status = replay.status
     if key == "space":
         (replay.resume if status.state == "paused" else replay.pause)()
     elif key in ("left", "right") and status.market_us is not None:
