@@ -1,7 +1,7 @@
 """The rows of a task asked for again, without a topic: what `stoculus verify --against-source` compares with."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -33,7 +33,7 @@ class VendorSource(Generic[AnyTask]):
         self._budget = MemoryBudget(settings.memory_budget_mb * 2**20)
         self._lookahead = Lookahead(lambda: client.tier.concurrency)
 
-    def fetch(self, task: AnyTask) -> Iterator[Prepared]:
+    def fetch(self, task: AnyTask) -> Generator[Prepared]:
         """The rows of a task in order, in blocks; the next chunks are under way meanwhile. Raise vendor errors."""
         job, stop = self._job_of(task), threading.Event()
         read = partial(job.read, tolerate_cut=False)

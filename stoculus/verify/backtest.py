@@ -76,8 +76,9 @@ class Verifier:
         with PartitionReader(self._bootstrap, entry.topic) as reader:
             rows = _told(scan.rows(reader), entry.topic, tell)
             if self._sources is not None and receipt is not None:
-                refetch = self._sources.fetch(requested.schema.asset, task_of(self.manifest, entry))
-                differences = compare_with_vendor(rows, refetch, requested.schema.record, receipt)
+                task = task_of(self.manifest, entry)
+                with self._sources.fetch(requested.schema.asset, task) as refetch:
+                    differences = compare_with_vendor(rows, refetch, requested.schema.record, receipt)
             for _ in rows:
                 pass
             if reader.first:

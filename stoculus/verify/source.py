@@ -3,10 +3,10 @@
 The value of an entry is an `Open`. `stoculus` itself knows no vendor.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import entry_points
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -37,8 +37,8 @@ class Fetched(Protocol):
 class Source(Protocol):
     """Asks the vendor for tasks of one asset. Raises the vendor errors of `stoculus.errors`."""
 
-    def fetch(self, task: Any) -> Iterator[Fetched]:
-        """The rows of a task in order, in blocks."""
+    def fetch(self, task: Any) -> Generator[Fetched]:
+        """The rows of a task in order, in blocks. Closed early, it asks for no more."""
         ...
 
     def close(self) -> None: ...
@@ -67,11 +67,17 @@ class Sources:
 class Refetch:
     """The rows of a task as the vendor sends them now; what is left out is counted as they come."""
 
-    def __init__(self, blocks: Iterator[Fetched]) -> None:
+    def __init__(self, blocks: Generator[Fetched]) -> None:
         self._blocks = blocks
         self.records = 0
         self.empty_rows = 0
         self.bad_rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._blocks.close()
 
     def rows(self) -> Iterator[Rows]:
         """The rows in order, numbered from 0."""

@@ -2,12 +2,14 @@
 
 import random
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import Any, Final
 
+import httpx2
 import pyarrow as pa
 from confluent_kafka import Producer
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -161,6 +163,17 @@ class Desk:
         told = receipt.model_copy(update={"task_id": topic, "backtest_id": backtest_id, **changes})
         self._producer.produce(CHECKPOINTS, told.to_json(), topic, partition_of(topic))
         assert self._producer.flush(30) == 0
+
+    @contextmanager
+    def without_data(self, day: str) -> Iterator[None]:
+        """The vendor has nothing of a day."""
+        faults = f"{self.settings.theta_url}/__faults"
+        script = {"match": {"date": day}, "fault": {"kind": "status", "status": 472}}
+        httpx2.post(faults, json=script, trust_env=False).raise_for_status()
+        try:
+            yield
+        finally:
+            httpx2.delete(faults, trust_env=False)
 
     def verify(self, backtest_id: str, *, against_source: bool = False) -> list[TopicReport]:
         """The reports of all its topics."""

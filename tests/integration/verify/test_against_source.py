@@ -11,6 +11,7 @@ from stoculus.records.catalog import record_type
 from stoculus.verify import source
 from stoculus.verify.findings import Fault
 from tests.integration.verify.planting import (
+    DATA,
     Copy,
     Desk,
     altered,
@@ -153,6 +154,19 @@ def test_a_topic_that_is_not_complete_is_not_compared(desk: Desk, copies: Copies
     [report] = desk.verify(backtest_id, against_source=True)
 
     assert (report.state, report.faults) == ("failed", [])
+
+
+def test_a_day_that_the_vendor_does_not_have_is_told_when_it_has_it_later(desk: Desk) -> None:
+    with desk.without_data("2023-11-24"):
+        backtest_id = desk.run([DATA["bars"]])
+        [report] = desk.verify(backtest_id, against_source=True)
+        assert (report.holds, report.records, report.empty_days) == (True, 390, 1)
+
+    [report] = desk.verify(backtest_id, against_source=True)
+
+    missing, empty = report.faults
+    assert (missing.check, missing.day, missing.records) == ("missing", HALF_DAY, 210)
+    assert empty.message == "the receipt counts 1 empty rows, the vendor sends 2."
 
 
 def test_a_vendor_that_is_away_is_an_error(desk: Desk, healthy: str, monkeypatch: pytest.MonkeyPatch) -> None:
