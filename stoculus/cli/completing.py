@@ -4,7 +4,7 @@ Whoever presses Tab waits for the answer: who does not answer within a moment is
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from stoculus.cli.client import Kind
@@ -44,10 +44,8 @@ def _known(kind: "Kind", incomplete: str) -> list[tuple[str, str]]:
 
     params = {"limit": _MOST} if kind == "backtest" else None
     try:
-        found: list[dict[str, Any]] = replace(connect(kind), timeout_s=_PATIENCE_S).ask("GET", "", params=params)[
-            f"{kind}s"
-        ]
-    except StoculusError:
+        answer = replace(connect(kind), timeout_s=_PATIENCE_S).ask("GET", "", params=params)
+        listed = [(one[f"{kind}_id"], one["state"]) for one in answer[f"{kind}s"]]
+    except (StoculusError, KeyError, TypeError):
         return []
-    listed = ((one[f"{kind}_id"], one["state"]) for one in found)
     return [(identity, state) for identity, state in listed if identity.startswith(incomplete)]

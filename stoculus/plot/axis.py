@@ -84,12 +84,6 @@ class MarketAxis:
         positions: Floats = self.starts[numbers] + inside / _SECOND_US
         return positions
 
-    def moment(self, position: float) -> datetime:
-        """The market time at a position, New York."""
-        number = min(int(np.searchsorted(self.starts, position, "right")) - 1, len(self.days) - 1)
-        after_us = round((position - float(self.starts[number])) * _SECOND_US)
-        return (_EPOCH + timedelta(microseconds=int(self.opens_us[number]) + after_us)).astimezone(NEW_YORK)
-
     def times(self) -> list[tuple[float, str]]:
         """Positions of round times of the day with their names; none where there are too many days for that."""
         minutes = self.length / 60

@@ -90,7 +90,7 @@ class BacktestPlot:
     def save(self, path: Path) -> None:
         """Write a `.png` or a `.html` file, in the place of one that is there; raise InvalidRequest for others."""
         if path.suffix == ".html":
-            path.write_text(self.html())
+            path.write_text(self.html(), encoding="utf-8")
         elif path.suffix == ".png":
             self.figure().savefig(path, dpi=_DPI)
         else:
@@ -142,7 +142,10 @@ def plot_backtest(
     with open_feeds(request, where) as feeds:
         for feed in feeds:
             series, counted = _read(feed, axis)
-            numbers.append(_numbers(feed, series, counted, axis, manifest, checkpoints.get(feed.topic)))
+            checkpoint = checkpoints.get(feed.topic)
+            holes = [day for day in axis.days if day not in counted.days]
+            empty = {day: _why_empty(day, manifest, checkpoint, is_part=any(span_us)) for day in holes}
+            numbers.append(_numbers(feed, series, counted, empty, manifest, checkpoint))
             about = f"{feed.topic}   {counted.records:,} records"
             panels.append(group(series.panels(), f"{feed.symbol} {feed.schema.name}", about))
     days = f"{axis.days[0]:%Y-%m-%d} to {axis.days[-1]:%Y-%m-%d}"
@@ -181,7 +184,7 @@ def _numbers(
     feed: Feed,
     series: Series,
     counted: Counted,
-    axis: MarketAxis,
+    empty: dict[date, str],
     manifest: Manifest,
     checkpoint: Checkpoint | None,
 ) -> TopicNumbers:
@@ -197,14 +200,16 @@ def _numbers(
         highest=highest,
         mean_spread_bps=series.mean_spread_bps,
         contracts=series.contracts,
-        empty={day: _why_empty(day, manifest, checkpoint) for day in axis.days if day not in counted.days},
+        empty=empty,
         remark=" ".join([failure.message] if failure else checkpoint.warnings if checkpoint else []),
     )
 
 
-def _why_empty(day: date, manifest: Manifest, checkpoint: Checkpoint | None) -> str:
+def _why_empty(day: date, manifest: Manifest, checkpoint: Checkpoint | None, *, is_part: bool) -> str:
     if checkpoint and day in checkpoint.empty_days:
         return checkpoint.empty_days[day]
+    if checkpoint and day in checkpoint.days and is_part:
+        return "no records in the part that is drawn"
     if manifest.state in ("queued", "running", "paused"):
         return coverage.NOT_YET
     return coverage.MISSING

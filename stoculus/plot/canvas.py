@@ -23,7 +23,7 @@ PURPLE: Final = "#7a4b9a"
 COLORS: Final = (BLUE, RED, GREEN, PURPLE)
 AMBER: Final = "#f3d9a4"
 
-WIDTH_IN: Final = 12.0
+_WIDTH_IN: Final = 12.0
 _LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 1.45, 0.95, 0.85, 0.3
 _TITLE_IN, _CAPTION_IN, _GAP_IN, _LABELS_IN, _NOTE_IN = 0.5, 0.3, 0.12, 0.45, 0.2
 _LEGEND_IN: Final = 0.32
@@ -53,22 +53,22 @@ def compose(panels: Sequence[Panel], title: str = "", subtitle: str = "", notes:
     above = [_TITLE_IN * bool(panel.title) + _CAPTION_IN * bool(panel.caption) for panel in panels]
     bottom_in = _BOTTOM_IN + _NOTE_IN * len(notes)
     height_in = top_in + sum(above) + sum(below) + sum(panel.height_in for panel in panels) + bottom_in
-    figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
+    figure = Figure(figsize=(_WIDTH_IN, height_in), facecolor="white")
     FigureCanvasAgg(figure)
     if title:
-        left = _LEFT_IN / WIDTH_IN
+        left = _LEFT_IN / _WIDTH_IN
         figure.text(left, 1 - 0.3 / height_in, title, fontsize=16, fontweight="bold", color=INK, va="center")
         figure.text(left, 1 - 0.62 / height_in, subtitle, fontsize=9.5, color=QUIET, va="center")
     for n, note in enumerate(notes):
         y = (bottom_in - 0.1 - _NOTE_IN * (n + 0.5)) / height_in
-        figure.text(_LEFT_IN / WIDTH_IN, y, note, fontsize=8.5, color=INK, va="center")
+        figure.text(_LEFT_IN / _WIDTH_IN, y, note, fontsize=8.5, color=INK, va="center")
     y_in = height_in - top_in
     for n, panel in enumerate(panels):
         y_in -= above[n] + panel.height_in
         box = (
-            _LEFT_IN / WIDTH_IN,
+            _LEFT_IN / _WIDTH_IN,
             y_in / height_in,
-            (WIDTH_IN - _LEFT_IN - _RIGHT_IN) / WIDTH_IN,
+            (_WIDTH_IN - _LEFT_IN - _RIGHT_IN) / _WIDTH_IN,
             panel.height_in / height_in,
         )
         _draw(figure.add_axes(box), panel, labelled=_ends_group(panels, n))

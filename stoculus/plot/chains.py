@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 
+from stoculus.calendar import NEW_YORK
 from stoculus.plot import strikes
 from stoculus.plot.axis import Floats, MarketAxis
 from stoculus.plot.buckets import COUNT, Buckets, middles, places
@@ -19,6 +20,7 @@ from stoculus.plot.chain_state import ChainState
 from stoculus.plot.strikes import Snapshot, Totals
 from stoculus.reading.feed import Int64s, times_us
 from stoculus.records.catalog import Kind, Schema
+from stoculus.records.rows import datetimes
 
 _QUOTED: Final[frozenset[Kind]] = frozenset({"quote", "eod", "greeksfirst", "greeksall", "iv", "greekseod"})
 _SUMMED: Final[dict[Kind, str]] = {
@@ -51,6 +53,7 @@ class ChainSeries:
         self._few: list[Buckets] | None = None if self._kind == "openinterest" else []
         self._bucket: int | None = None
         self._day: int | None = None
+        self._time_us = 0
         self._snapshot: Snapshot | None = None
         middle_day = len(axis.days) // 2
         noon = np.array([(axis.starts[middle_day] + axis.starts[middle_day + 1]) / 2])
@@ -63,11 +66,12 @@ class ChainSeries:
         numbers = self._state.numbers(batch)
         if self._kind in _SUMMED:
             self._totals.add(self._state, numbers, _floats(batch, _SUMMED[self._kind]), days)
-        self._draw_few(batch, numbers, where)
+        self._add_few(batch, numbers, where)
         values = np.array([_floats(batch, column) for column in self._columns])
         edges = np.flatnonzero(np.diff(where) | np.diff(days)) + 1
         for part in np.split(np.arange(len(where)), edges):
             self._enter(int(where[part[0]]), int(days[part[0]]))
+            self._time_us = int(times[part[-1]])
             self._count(numbers[part])
             if self._columns:
                 self._state.update(numbers[part], values[:, part])
@@ -129,8 +133,8 @@ class ChainSeries:
             self._middle.add(where, np.array([middle]))
             self._spread.add(where, np.array([(money.ask - money.bid) / middle * _PER_CENT]))
         if bucket <= self._snapshot_bucket or self._snapshot is None:
-            at = self._axis.moment((bucket + 1) * self._axis.length / COUNT)
-            self._snapshot = Snapshot.of(self._state, self._columns, at, money) or self._snapshot
+            [at] = datetimes(np.array([self._time_us]))
+            self._snapshot = Snapshot.of(self._state, self._columns, at.astimezone(NEW_YORK), money) or self._snapshot
         self._bucket = None
 
     def _count(self, numbers: Int64s) -> None:
@@ -143,7 +147,7 @@ class ChainSeries:
         self._seen[new] = bucket
         self._contracts[bucket] += len(new)
 
-    def _draw_few(self, batch: pa.RecordBatch, numbers: Int64s, where: Int64s) -> None:
+    def _add_few(self, batch: pa.RecordBatch, numbers: Int64s, where: Int64s) -> None:
         if self._few is None:
             return
         if len(self._state) > len(COLORS):

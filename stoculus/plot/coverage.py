@@ -75,7 +75,7 @@ def _draw_row(axes: Axes, axis: MarketAxis, row: int, topic: TopicNumbers) -> No
     axes.text(axis.length * 1.006, row + 0.5, f"{topic.counted.records:,}", va="center", fontsize=8, color=QUIET)
 
 
-_EMPTY: Final = "empty at the vendor"
+_EMPTY: Final = "empty, and known why"
 _STYLES: Final[dict[str, dict[str, Any]]] = {
     _EMPTY: {"facecolor": AMBER},
     NOT_YET: {"facecolor": GRID},

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from stoculus.calendar import NEW_YORK
@@ -26,9 +27,10 @@ class Counted:
         self.records += len(times)
         self.first = self.first or times[0].as_py()
         self.last = times[-1].as_py()
-        for number in set((numbers := axis.day_numbers(times_us(batch))).tolist()):
+        counts = np.bincount(axis.day_numbers(times_us(batch)))
+        for number in np.flatnonzero(counts):
             day = axis.days[number]
-            self.days[day] = self.days.get(day, 0) + int((numbers == number).sum())
+            self.days[day] = self.days.get(day, 0) + int(counts[number])
 
 
 @dataclass(frozen=True, slots=True)

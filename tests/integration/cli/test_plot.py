@@ -57,6 +57,21 @@ def test_a_picture_and_its_numbers(backtest: Written, stoculus: Run, tmp_path: P
     assert (options["records"], options["contracts"], options["lowest"]) == (2000, 10, pytest.approx(4620))
 
 
+def test_a_day_whose_records_are_not_in_the_part_is_not_missing(
+    backtest: Written, stoculus: Run, tmp_path: Path
+) -> None:
+    span = ("--start", "2024-01-08T15:00", "--end", "2024-01-09T16:00", "--to", str(tmp_path / "part.png"))
+
+    _, out, _ = stoculus("plot", backtest.backtest_id, "--topic", backtest.topics[0], *span, "--json")
+
+    [quotes] = json.loads(out)["topics"]
+    assert quotes["empty_days"] == {
+        "2024-01-08": "no records in the part that is drawn",
+        "2024-01-09": "the vendor has no rows for the day",
+    }
+    assert (quotes["records"], quotes["lowest"]) == (0, None)
+
+
 def test_a_page_of_some_topics_and_a_part_of_their_time(
     backtest: Written, stoculus: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ def test_streams_commands_and_plug_ins_are_offered(coordinator: Canned, shell: s
     assert "--recordings" in completed(shell, "stoculus simulator --rec")
 
 
-@pytest.mark.parametrize("answer", [(503, "text/html", "<html>"), (200, "application/json", "[")])
+@pytest.mark.parametrize("answer", [(503, "text/html", "<html>"), (200, "application/json", "[]")])
 def test_a_coordinator_in_trouble_is_passed_over_without_a_word(
     coordinator: Canned, answer: tuple[int, str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:

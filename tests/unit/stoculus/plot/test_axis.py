@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoculus.calendar import epoch_us, session_hours, to_utc_us, trading_days
+from stoculus.calendar import session_hours, to_utc_us, trading_days
 from stoculus.errors import InvalidRequest
 from stoculus.plot.axis import MarketAxis
 from tests.unit.stoculus.plot.made import FRIDAY, MONDAY, axis
@@ -57,14 +57,6 @@ def test_later_is_never_further_left(times_us: list[int]) -> None:
     assert (np.diff(positions) >= 0).all()
     assert positions[0] >= 0
     assert positions[-1] <= YEAR.length
-
-
-@given(st.integers(0, int(YEAR.length) - 1))
-def test_a_position_is_a_market_time_and_back(position: int) -> None:
-    moment = YEAR.moment(position)
-
-    assert session_hours(moment.date(), "regular")[0] <= moment.time()
-    assert YEAR.positions(np.array([epoch_us(moment)]))[0] == pytest.approx(position)
 
 
 def test_a_part_of_the_time_is_cut_out() -> None:
