@@ -29,6 +29,8 @@ class Shell:
         ports = free_ports(len(PORTS) + len(OTHER_PORTS))
         chosen = dict(zip((*PORTS, *OTHER_PORTS), map(str, ports), strict=True))
         self._moved = {f"127.0.0.1:{port}": f"127.0.0.1:{chosen[name]}" for name, port in PORTS.items()}
+        self._moved[" var/"] = f" {var}/"
+        self.vendor_url = f"http://127.0.0.1:{chosen['SIM']}"
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
         self._environment = foreign | {
             **{f"STOCULUS_{name}_PORT": port for name, port in chosen.items()},
@@ -38,14 +40,14 @@ class Shell:
             "STOCULUS_COORDINATOR_URL": f"http://127.0.0.1:{chosen['COORDINATOR']}",
         }
 
-    def paste(self, block: str) -> str:
+    def paste(self, block: str, **variables: str) -> str:
         """Run a block as it stands; return what it prints."""
         for default, moved in self._moved.items():
             block = block.replace(default, moved)
         run = subprocess.run(
             ["bash", "-e", "-c", block],
             cwd=CHECKOUT,
-            env=self._environment,
+            env=self._environment | variables,
             capture_output=True,
             text=True,
             check=False,
@@ -64,7 +66,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.mark.usefixtures("java_artifacts")
 def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
-    start, submit, kcat, read, find, chain, stocks, streams = session()
+    start, submit, kcat, read, find, python, files, chain, stocks, streams = session()
 
     assert "coordinator is ready" in shell.paste(start)
     assert re.search(r"Backtest 42 completed: [\d,]+ records in 4 topics\.", shell.paste(submit))
@@ -78,6 +80,14 @@ def test_every_command_of_the_session_works_as_pasted(shell: Shell) -> None:
     assert "SPXW  240105C04600000  2024-01-05 10:00:00.000  SPXW  2024-01-05" in found
     assert "Receipt of backtest 42" in found
     assert found.count('"ts_event":"2024-01-04T14:3') == 3
+
+    *bars, last = shell.paste(python).splitlines()
+    assert "2024-01-05 20:59:00+00:00" in "".join(bars)
+    assert last.startswith("2024-01-05 15:00:00+00:00 option-spxw-quote1m-historical-42 ")
+    done = shell.paste(files, STOCULUS_THETA_URL=shell.vendor_url)
+    assert "records in 4 topics; all holds." in done
+    assert re.search(r"Backtest 42 exported: [\d,]+ records in 16 files", done)
+    assert re.search(r"Finished: [\d,]+ records", done)
 
     quotes = shell.paste(chain).splitlines()[-20:]
     assert all(re.search(r" SPXW 2024-01-08 4[78]\d[05] [CP] +quote ", line) for line in quotes)
