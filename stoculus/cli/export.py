@@ -9,7 +9,7 @@ import typer
 
 from stoculus.cli import completing
 from stoculus.cli.backtests.asking import Id
-from stoculus.cli.connections import reachable_kafka, settings
+from stoculus.cli.connections import settings
 from stoculus.cli.output import Json, print_json
 from stoculus.export import Format
 
@@ -54,8 +54,6 @@ def export(
 
     from stoculus.export.backtest import export_backtest
 
-    where = settings()
-    reachable_kafka(where.kafka_bootstrap)
     console = Console(highlight=False, stderr=as_json)
     steps = 0
     with (_bar if console.is_terminal else _lines)(console) as show:
@@ -66,7 +64,7 @@ def export(
             show(step)
 
         try:
-            manifest = export_backtest(where, backtest_id, to, form, topic, on_step)
+            manifest = export_backtest(settings(), backtest_id, to, form, topic, on_step)
         except KeyboardInterrupt:
             typer.echo("Not all is exported. The same command again goes on where it was.", err=True)
             raise
@@ -76,7 +74,7 @@ def export(
         return
     verb = "exported" if steps else "was exported already"
     typer.echo(
-        f"Backtest {backtest_id} {verb}: {summary['records']:,} records in {summary['files']:,} files, "
+        f"Backtest {backtest_id} {verb}: {summary['records']:,} records in {_files(summary['files'])}, "
         f"{summary['bytes'] / 1e6:,.1f} MB, in {summary['folder']}"
     )
 
@@ -101,6 +99,10 @@ def _series_summary(series: "Series") -> dict[str, Any]:
     }
 
 
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
 @contextmanager
 def _lines(console: "Console") -> Iterator[Callable[["Step"], None]]:
     """A line for each topic that is done."""
@@ -108,7 +110,7 @@ def _lines(console: "Console") -> Iterator[Callable[["Step"], None]]:
     def show(step: "Step") -> None:
         if step.completed is not None:
             told = _series_summary(step.completed)
-            console.print(f"{step.topic}: {told['records']:,} records in {told['files']:,} files", soft_wrap=True)
+            console.print(f"{step.topic}: {told['records']:,} records in {_files(told['files'])}", soft_wrap=True)
 
     yield show
 

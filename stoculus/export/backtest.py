@@ -11,7 +11,7 @@ from stoculus.calendar import DAY_START, to_utc_us
 from stoculus.checkpoints import NO_HASH, Checkpoint
 from stoculus.errors import Conflict, DiskRefused, TopicLost
 from stoculus.export import Format
-from stoculus.export.days import write_days
+from stoculus.export.days import encoded_hash, write_days
 from stoculus.export.folder import ExportFolder, hold
 from stoculus.export.manifest import ExportedFile, ExportManifest, Series
 from stoculus.reading.backtest import BacktestLog
@@ -87,7 +87,8 @@ class _Export:
     def run(self) -> None:
         """Export what is missing of the topics."""
         for series in self._folder.manifest.chosen(self._topics):
-            if series.complete and series.hash != self._log.checkpoints[series.topic].hash:
+            checkpoint = self._log.checkpoints.get(series.topic)
+            if series.complete and (checkpoint is None or checkpoint.hash != series.hash):
                 raise Conflict(
                     f"{self._folder.path} holds other records of {series.topic}.",
                     remedy="Is it of another broker? Name another folder with --to, or remove this one.",
@@ -116,8 +117,7 @@ class _Export:
 
     def _days(self, series: Series, start_us: int | None, end_us: int | None) -> Iterator[ExportedFile]:
         """Write the days of a span of time, each beside its place."""
-        place = (self._bootstrap, self._decoder, self._log, series, (start_us, end_us))
-        with closing(TopicFeed(*place, partial=False, prefetch_messages=_PREFETCH_MESSAGES)) as feed:
+        with closing(self._feed(series, start_us, end_us)) as feed:
             for done in write_days(self._folder.path, self._folder.manifest.format, series, feed):
                 if isinstance(done, ExportedFile):
                     yield done
@@ -125,25 +125,31 @@ class _Export:
                     self._records += done
                     self._tell(series.topic)
 
-    def _compare(self, series: Series, receipt: Checkpoint) -> None:
-        """Raise TopicLost where the files are not what the receipt says.
+    def _feed(self, series: Series, start_us: int | None, end_us: int | None) -> TopicFeed:
+        place = (self._bootstrap, self._decoder, self._log, series, (start_us, end_us))
+        return TopicFeed(*place, partial=False, prefetch_messages=_PREFETCH_MESSAGES)
 
-        Records are hashed as this program encodes them. Where the topic was written with another version of the record
-        type, the hash of its own bytes decides.
-        """
+    def _compare(self, series: Series, receipt: Checkpoint) -> None:
+        """Raise TopicLost where the files are not what the receipt says."""
         days = {file.day: file.records for file in series.files}
         if wrong := [day for day in sorted(days | receipt.days) if days.get(day) != receipt.days.get(day)]:
             there, told = days.get(wrong[0], 0), receipt.days.get(wrong[0], 0)
             raise TopicLost(
-                f"{series.topic} has {there:,} records of {wrong[0]}, and by its receipt {told:,}.",
+                f"There are {there:,} records of {wrong[0]} of {series.topic}, and by its receipt {told:,}.",
                 remedy=self._remedy,
             )
         files_hash = series.files[-1].hash if series.files else NO_HASH
-        if files_hash != receipt.hash and self._hash_of(series) != receipt.hash:
-            raise TopicLost(f"{series.topic} holds other records than its receipt says.", remedy=self._remedy)
+        if files_hash != receipt.hash and not self._is_proved(series, files_hash, receipt):
+            raise TopicLost(f"What is there of {series.topic} is not what its receipt says.", remedy=self._remedy)
 
-    def _hash_of(self, series: Series) -> str:
-        return topic_hash(self._bootstrap, self._decoder, series.topic, series.schema_of.record).hash
+    def _is_proved(self, series: Series, files_hash: str, receipt: Checkpoint) -> bool:
+        """Whether the topic is what its receipt says, and the files are what the topic is.
+
+        Files are hashed as this program encodes records: that differs where another version of the type wrote them.
+        """
+        topic = topic_hash(self._bootstrap, self._decoder, series.topic, series.schema_of.record)
+        with closing(self._feed(series, None, None)) as feed:
+            return topic.hash == receipt.hash and encoded_hash(feed) == files_hash
 
     @property
     def _remedy(self) -> str:

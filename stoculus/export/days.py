@@ -10,12 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from stoculus.checkpoints import NO_HASH
 from stoculus.export import Format
 from stoculus.export.formats import open_writer
 from stoculus.export.manifest import ExportedFile, Series
 from stoculus.reading.feed import Feed
 from stoculus.reading.proof import day_runs
 from stoculus.records import codec
+from stoculus.records.catalog import RecordType
 from stoculus.records.digest import DayDigest
 
 
@@ -49,6 +51,24 @@ def write_days(folder: Path, form: Format, series: Series, feed: Feed) -> Iterat
             open_day.abandon()
 
 
+def encoded_hash(feed: Feed) -> str:
+    """The hash that `write_days` notes with the last day of a whole topic."""
+    digest: DayDigest | None = None
+    while not feed.is_done:
+        if (batch := feed.poll()) is None:
+            continue
+        for day, first, count in day_runs(batch["ts_event"]):
+            if digest is None or digest.day != day:
+                digest = DayDigest(day, digest.digest() if digest else NO_HASH)
+            _add(digest, batch.slice(first, count), feed.schema.record)
+    return digest.digest() if digest else NO_HASH
+
+
+def _add(digest: DayDigest, batch: pa.RecordBatch, record: RecordType) -> None:
+    keys: Any = batch["symbol"]
+    digest.add(keys, batch["ts_event"], codec.encode(batch, record))
+
+
 class _OpenDay:
     """The file of a day that is being written."""
 
@@ -72,8 +92,7 @@ class _OpenDay:
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write(batch)
-        keys: Any = batch["symbol"]
-        self._digest.add(keys, batch["ts_event"], codec.encode(batch, self._record))
+        _add(self._digest, batch, self._record)
         self._records += batch.num_rows
 
     def finish(self) -> ExportedFile:

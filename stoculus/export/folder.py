@@ -92,14 +92,22 @@ def _found(path: Path, journal: IO[bytes]) -> ExportManifest | None:
         return None
     journal.seek(0)
     by_topic = {series.topic: series for series in manifest.series}
-    for line in journal.read().split(b"\n")[:-1]:  # a line without an end is one that was cut
-        note = _Note.model_validate_json(line)
+    for note in _notes(journal.read()):
         if note.series is not None:
             by_topic[note.topic] = note.series
-        if note.file is not None:
+        elif note.file is not None and note.topic in by_topic:
             by_topic[note.topic].put(note.file)
     manifest.series = list(by_topic.values())
     return manifest
+
+
+def _notes(journal: bytes) -> Iterator[_Note]:
+    """The lines of a journal, up to the first that was cut."""
+    for line in journal.splitlines():
+        try:
+            yield _Note.model_validate_json(line)
+        except ValueError:
+            return
 
 
 def _joined(

@@ -109,7 +109,7 @@ def load(folder: Path) -> ExportManifest:
             f"{folder} holds no export: there is no {NAME}.", remedy="`stoculus export <backtest>` makes one."
         ) from error
     except OSError as error:
-        raise ExportDamaged(f"{path} cannot be read: {error.strerror}.") from error
+        raise ExportDamaged(f"{path} cannot be read: {error.strerror}.", remedy="May this user read it?") from error
     except (ValueError, ValidationError) as error:
         raise ExportDamaged(
             f"{path} is no manifest of an export.", remedy="Remove the folder, then export again.", detail=str(error)

@@ -14,15 +14,17 @@ from typing import Any, Protocol
 
 import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
 
 import stoculus as reading
-from stoculus.errors import BacktestIncomplete, NotFound, TopicLost
+from stoculus.errors import BacktestIncomplete, Conflict, NotFound, TopicLost
 from stoculus.export import Format
 from stoculus.export.backtest import Step, export_backtest
 from stoculus.export.manifest import ExportManifest
+from stoculus.kafka import admin
 from stoculus.kafka.checkpoints import partition_of, read_checkpoint
 from stoculus.records import codec
 from stoculus.records.catalog import parse_schema
@@ -118,6 +120,11 @@ def test_what_was_exported_reads_as_the_topics_do(
         assert from_files[topic].schema.equals(table.schema, check_metadata=True)
         assert from_files[topic].equals(table), topic
     assert [table.num_rows for table in from_topics.values()] == [1170, 3, 12, 0]
+    with (
+        reading.merge(f"file:{tmp_path}/{backtest.backtest_id}", settings=settings) as of_files,
+        reading.merge(backtest.backtest_id, settings=settings) as of_topics,
+    ):
+        assert list(of_files) == list(of_topics)
 
 
 def test_files_lie_by_asset_symbol_schema_and_day_and_the_manifest_says_so(
@@ -162,17 +169,21 @@ def test_files_lie_by_asset_symbol_schema_and_day_and_the_manifest_says_so(
     assert manifest.complete
 
 
-def test_duckdb_and_pandas_read_parquet_as_it_is(settings: Connections, backtest: Written, tmp_path: Path) -> None:
+def test_duckdb_pandas_and_polars_read_parquet_as_it_is(
+    settings: Connections, backtest: Written, tmp_path: Path
+) -> None:
     export(settings, backtest, tmp_path)
     folder = tmp_path / backtest.backtest_id
 
     bars = duckdb.read_parquet(f"{folder}/stock/*/ohlcv1m/*.parquet")
     told = bars.aggregate("count(*), sum(close), epoch_us(min(ts_event)), any_value(symbol)").fetchall()
-    frame = pd.read_parquet(folder / "stock/AAPL/ohlcv1m/2024-01-03.parquet")
+    day = folder / "stock/AAPL/ohlcv1m/2024-01-03.parquet"
+    frame, polars = pd.read_parquet(day), pl.read_parquet(day)
 
     assert told == [(1170, 3 * sum(range(390)), OPEN_US, "AAPL")]
     assert str(frame["ts_event"].dtype) == "datetime64[us, UTC]"
-    assert frame["close"].tolist() == list(range(390))
+    assert frame["close"].tolist() == polars["close"].to_list() == list(range(390))
+    assert polars.schema["ts_event"] == pl.Datetime("us", "UTC")
 
 
 def test_a_finished_export_is_only_said(
@@ -182,7 +193,7 @@ def test_a_finished_export_is_only_said(
     assert stoculus(*arguments)[:2] == (
         0,
         f"{backtest.topics[0]}: 1,170 records in 3 files\n"
-        f"{backtest.topics[1]}: 3 records in 1 files\n"
+        f"{backtest.topics[1]}: 3 records in 1 file\n"
         f"{backtest.topics[2]}: 12 records in 2 files\n"
         f"{backtest.topics[3]}: 0 records in 0 files\n"
         f"Backtest {backtest.backtest_id} exported: 1,185 records in 6 files, 0.2 MB, "
@@ -341,8 +352,8 @@ def test_backtests_that_will_not_complete_are_refused_before_a_folder_is_made(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"hash": "ab" * 32}, "holds other records than its receipt says"),
-        ({"days": {date(2024, 1, 2): 391}}, "has 390 records of 2024-01-02, and by its receipt 391"),
+        ({"hash": "ab" * 32}, "is not what its receipt says"),
+        ({"days": {date(2024, 1, 2): 391}}, "There are 390 records of 2024-01-02 .* and by its receipt 391"),
     ],
 )
 def test_a_topic_that_is_not_what_its_receipt_says_is_refused(
@@ -354,7 +365,7 @@ def test_a_topic_that_is_not_what_its_receipt_says_is_refused(
     [topic] = backtest.topics
     receipt = read_checkpoint(settings.kafka_bootstrap, topic, wait=False)
     assert receipt is not None
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap})
+    producer = Producer({**admin.QUIET, "bootstrap.servers": settings.kafka_bootstrap})
     producer.produce(CHECKPOINTS, receipt.model_copy(update=changes).to_json(), topic, partition_of(topic))
     assert producer.flush(30) == 0
 
@@ -372,6 +383,27 @@ def test_records_of_another_version_of_their_type_are_proved_by_their_own_bytes(
     monkeypatch.setattr("stoculus.export.days.codec", SimpleNamespace(encode=encode_as_another_version))
 
     assert export(settings, backtest, tmp_path)[0].complete
+
+
+def test_files_of_another_backtest_of_the_same_name_are_not_taken_for_its_own(
+    settings: Connections, new_backtest: Callable[..., Written], tmp_path: Path
+) -> None:
+    other, own = new_backtest(BARS), new_backtest(BARS)
+    other.tasks[0].write(records(BARS.schema.record, [OPEN_US], close=[0.5])).complete()
+    own.tasks[0].write(records(BARS.schema.record, [OPEN_US, OPEN_US + DAY_US])).complete()
+    for backtest in (other, own):
+        backtest.say("completed")
+    export(settings, other, tmp_path, Format.CSV)
+    folder = (tmp_path / other.backtest_id).rename(tmp_path / own.backtest_id)
+    manifest = folder / "manifest.json"
+    told = manifest.read_text().replace(other.backtest_id, own.backtest_id)
+
+    manifest.write_text(told)
+    with pytest.raises(Conflict, match="holds other records"):
+        export(settings, own, tmp_path, Format.CSV)
+    manifest.write_text(told.replace('"complete": true', '"complete": false'))
+    with pytest.raises(TopicLost, match="is not what its receipt says"):
+        export(settings, own, tmp_path, Format.CSV)
 
 
 def test_a_folder_that_cannot_be_is_one_clear_error(backtest: Written, tmp_path: Path, stoculus: Run) -> None:
