@@ -1,7 +1,6 @@
 """All checks of a backtest, topic by topic."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 import numpy as np
 
@@ -25,8 +24,6 @@ from stoculus.verify.source import Sources
 
 Tell = Callable[[str, int], None]
 """Called with a topic and how many of its records have been looked at."""
-
-QUEUED: Final = "queued"
 
 
 class Verifier:
@@ -52,11 +49,10 @@ class Verifier:
     def check(self, entry: TopicEntry, tell: Tell = lambda *_: None) -> TopicReport:
         """Look at every committed record of a topic, and at its receipt."""
         checkpoint = self._checkpoints.get(entry.topic)
-        report = TopicReport(entry.topic, checkpoint.state if checkpoint else QUEUED)
-        is_over = checkpoint is not None and checkpoint.state == "completed"
-        if checkpoint and checkpoint.failure and not is_over:
+        report = TopicReport(entry.topic, self._state(checkpoint))
+        if checkpoint and checkpoint.failure and report.state == "failed":
             report.notes.append(f"{checkpoint.failure.message} {checkpoint.failure.remedy}".strip())
-        if not is_over and self.manifest.state == "completed":
+        if report.state != "completed" and self.manifest.state == "completed":
             report.faults.append(Fault("receipt", "the backtest is told to be completed, and there is no receipt."))
         if entry.topic not in self._partitions:
             if checkpoint:
@@ -66,8 +62,18 @@ class Verifier:
             report.faults.append(
                 Fault("topic", f"it has {partitions} partitions: the order is lost with more than one.")
             )
-        self._look(entry, checkpoint if is_over else None, report, tell)
+        self._look(entry, checkpoint if report.state == "completed" else None, report, tell)
         return report
+
+    def _state(self, checkpoint: Checkpoint | None) -> str:
+        """Of a topic; the manifest tells only what nobody is working on."""
+        if checkpoint and checkpoint.state == "completed":
+            return "completed"
+        if checkpoint and checkpoint.state == "failed" and checkpoint.attempt >= self.manifest.attempt:
+            return "failed"
+        if self.manifest.state in ("paused", "cancelled"):
+            return self.manifest.state
+        return "running" if checkpoint else "queued"
 
     def _look(self, entry: TopicEntry, receipt: Checkpoint | None, report: TopicReport, tell: Tell) -> None:
         requested = Requested.of(self.manifest, entry)

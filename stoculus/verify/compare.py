@@ -104,9 +104,8 @@ class Comparison:
     def _add(self, *news: Difference) -> None:
         for new in news:
             self.counts[new.kind] += new.records
-            last = self.differences[-1] if self.differences else None
-            is_next = last and self._steps[-1] == self._step and (last.kind, last.day) == (new.kind, new.day)
-            if last and is_next:
+            last = self.differences[-1] if self._steps[-1:] == [self._step] else None
+            if last is not None and (last.kind, last.day) == (new.kind, new.day):
                 self.differences[-1] = replace(last, records=last.records + new.records)
             elif len(self.differences) < MOST_KEPT:
                 self.differences.append(new)

@@ -59,6 +59,7 @@ def test_a_cancelled_backtest_does_not_hold(stoculus: Run) -> None:
     code, out, _ = stoculus("verify", "dropped")
 
     assert code == 1
+    assert "  cancelled  " in out
     assert out.splitlines()[-1].endswith("not complete, in 1 of the topics.")
 
 

@@ -45,8 +45,9 @@ from tests.integration.kafka.conftest import Record, eventually, read_all
 from theta_client.client import ThetaClient
 
 NOW: Final = datetime(2024, 2, 1, tzinfo=UTC)
-START, END = "2023-11-22", "2023-11-24"
+DAYS: Final = ("2023-11-22", "2023-11-24")
 """A whole day, Thanksgiving, and a half day."""
+HALF_DAY: Final = ("2023-11-24", "2023-11-24")
 
 CHAIN: Final = {
     "asset": "option", "root": "SPXW", "schema": "quote", "interval": "1h", "expirations": ["2023-11-24"],
@@ -54,9 +55,10 @@ CHAIN: Final = {
 }  # fmt: skip
 DATA: Final[dict[str, dict[str, Any]]] = {
     "bars": {"asset": "stock", "symbols": ["AAPL"], "schema": "ohlcv", "interval": "1m"},
-    "trades": {"asset": "stock", "symbols": ["AAPL"], "schema": "trade"},
     "chain": CHAIN,
+    "trades": {"asset": "stock", "symbols": ["AAPL"], "schema": "trade"},
 }
+"""What topics of tests are of; some trades are of one time."""
 _NUMBERS: Final = count(1)
 
 
@@ -199,7 +201,9 @@ class Desk:
 
 
 def _submission(data: list[dict[str, Any]]) -> Submission:
-    return Submission.model_validate({"start": START, "end": END, "data": data})
+    """Trades are many: those of half a day are enough."""
+    start, end = HALF_DAY if data == [DATA["trades"]] else DAYS
+    return Submission.model_validate({"start": start, "end": end, "data": data})
 
 
 def without(records: list[Record], *places: int) -> list[Record]:
