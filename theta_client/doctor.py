@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from stoculus.errors import StoculusError, VendorBusy
+from stoculus.errors import StoculusError, VendorBusy, VendorUnreachable
 from theta_client.protocol import EVIDENCE_BYTES, Tier, error_of
 from theta_client.transport import Transport
 
@@ -58,8 +58,8 @@ def _history(word: str, url: str) -> Line:
 
 
 def _stream(transport: Transport, url: str, timeout_s: float) -> Iterator[Line]:
-    place = urlsplit(url)
     try:
+        place = urlsplit(url)
         socket.create_connection((place.hostname or "", place.port or 80), timeout_s).close()
     except (OSError, ValueError) as error:
         remedy = "Start the terminal with its stream, or correct STOCULUS_THETA_STREAM_URL. History works without it."
@@ -92,8 +92,13 @@ def _jar(rest_url: str, timeout_s: float) -> Iterator[Line]:
 
 def _word(transport: Transport, upstream: str) -> str:
     path = f"terminal/{upstream}/status"
-    with transport.get(path, {}, threading.Event()) as answer:
-        body = answer.first_bytes(EVIDENCE_BYTES)
+    try:
+        with transport.get(path, {}, threading.Event()) as answer:
+            body = answer.first_bytes(EVIDENCE_BYTES)
+    except httpx2.InvalidURL as error:
+        raise VendorUnreachable(
+            f"The terminal's URL is none: {error}.", remedy="Correct STOCULUS_THETA_URL."
+        ) from error
     if answer.status != httpx2.codes.OK:
         raise error_of(answer.status, body, path)
     return body.decode("utf-8", "replace").strip()

@@ -19,7 +19,7 @@ def probe_registry(url: str) -> Iterator[Line]:
     """Raise RegistryUnavailable where it does not answer."""
     try:
         answer = httpx2.get(f"{url.rstrip('/')}/subjects", timeout=ANSWER_S, trust_env=False)
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise _away(f"{url} does not answer: {error or type(error).__name__}") from error
     if answer.status_code != httpx2.codes.OK or not answer.text.lstrip().startswith("["):
         raise _away(f"what answers at {url} is no registry: {answer.status_code} to GET /subjects")

@@ -53,9 +53,7 @@ def test_a_stream_that_does_not_tell_its_status_is_a_note(terminal: Any) -> None
     assert found(terminal)[1].level == "note"
 
 
-@pytest.mark.parametrize(
-    "url", ["ws://127.0.0.1:1/v1/events", "ws://nowhere.invalid/", "127.0.0.1:25520", "ws://x:99999"]
-)
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v1/events", "ws://nowhere.invalid/", "127.0.0.1:25520", "ws://[::1"])
 def test_a_stream_that_nobody_listens_for_is_a_warning(terminal: Any, url: str) -> None:
     terminal.plays(answer(404, b""))
 
@@ -70,9 +68,10 @@ def test_a_simulator_is_told_from_a_terminal(terminal: Any) -> None:
     assert found(terminal)[2].found == "it is the simulator: no jar, no account"
 
 
-def test_nobody_there_is_an_error(terminal: Any) -> None:
+@pytest.mark.parametrize("url", [NOWHERE, "http://[::1", "foo"])
+def test_nobody_there_is_an_error(url: str) -> None:
     with pytest.raises(VendorUnreachable):
-        list(probe_terminal(NOWHERE, "ws://127.0.0.1:1", "pro", 0.5))
+        list(probe_terminal(url, "ws://127.0.0.1:1", "pro", 0.5))
 
 
 def test_a_terminal_that_hangs_is_an_error(terminal: Any) -> None:
