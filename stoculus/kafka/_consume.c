@@ -23,6 +23,24 @@ static int64_t (*message_timestamp)(const message_t *, int *);
 static int (*message_headers)(const message_t *, void **);
 static const char *(*error_text)(int);
 
+/* How confluent-kafka lets go of the interpreter while librdkafka works. Its callbacks, which librdkafka calls from
+ * there when brokers are away, abort the process where it was let go of in another way. */
+static void (*call_begin)(PyObject *consumer, void *state);
+static int (*call_end)(PyObject *consumer, void *state);
+enum { CALL_STATE_WORDS = 32 }; /* many times what its struct has */
+
+static int bind_calls(void) {
+    PyObject *client = PyImport_ImportModule("confluent_kafka.cimpl");
+    PyObject *path = client ? PyModule_GetFilenameObject(client) : NULL;
+    const char *text = path ? PyUnicode_AsUTF8(path) : NULL;
+    void *lib = text ? dlopen(text, RTLD_NOW | RTLD_NOLOAD) : NULL;
+    int found = lib && (*(void **)&call_begin = dlsym(lib, "CallState_begin")) &&
+                (*(void **)&call_end = dlsym(lib, "CallState_end"));
+    Py_XDECREF(path), Py_XDECREF(client);
+    if (!found && !PyErr_Occurred()) PyErr_SetString(PyExc_ImportError, "confluent-kafka has no CallState_begin");
+    return found;
+}
+
 static PyObject *load(PyObject *self, PyObject *args) {
     const symbol_t symbols[] = {
         {"rd_kafka_queue_get_consumer", (void **)&queue_get_consumer},
@@ -33,6 +51,7 @@ static PyObject *load(PyObject *self, PyObject *args) {
         {"rd_kafka_message_headers", (void **)&message_headers},
         {"rd_kafka_err2str", (void **)&error_text},
     };
+    if (!bind_calls()) return NULL;
     return bind(args, symbols, sizeof symbols / sizeof *symbols, "Consumer");
 }
 
@@ -107,12 +126,17 @@ static PyObject *consume(PyObject *self, PyObject *args) {
     if (!rk) return PyErr_Format(PyExc_TypeError, "not an open confluent-kafka consumer with a known layout");
     message_t **messages = most > 0 ? PyMem_Calloc((size_t)most, sizeof *messages) : NULL;
     if (!messages) return most > 0 ? PyErr_NoMemory() : PyErr_Format(PyExc_ValueError, "%zd messages", most);
-    Py_BEGIN_ALLOW_THREADS
+    void *state[CALL_STATE_WORDS] = {NULL};
+    call_begin(consumer, state);
     void *queue = queue_get_consumer(rk);
     taken = consume_batch_queue(queue, timeout_ms, messages, (size_t)most);
     queue_destroy(queue);
-    Py_END_ALLOW_THREADS
     if (taken < 0) taken = 0;
+    if (!call_end(consumer, state)) { /* a signal, such as Ctrl-C: the exception is set */
+        while (row < taken) message_destroy(messages[row++]);
+        PyMem_Free(messages);
+        return NULL;
+    }
     const Py_ssize_t width = sizeof(int64_t);
     batch_t batch = {PyList_New(0), PyList_New(0), PyList_New(0),
                      PyBytes_FromStringAndSize(NULL, taken * width), PyBytes_FromStringAndSize(NULL, taken * width),

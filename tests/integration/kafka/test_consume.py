@@ -1,5 +1,7 @@
 """Both ways to consume in bulk: they must give the same."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -127,6 +129,28 @@ def test_nothing_comes_of_an_empty_topic_but_its_end(consumer: Consumer, topic: 
     assert (len(one.records), one.position, one.error) == (0, 0, None)
     again = consume(consumer, 10, 0.01, use_extension=use_extension)
     assert (len(again.records), again.position, again.error) == (0, None, None)
+
+
+LOST = """
+import time
+from confluent_kafka import Consumer, TopicPartition
+from stoculus.kafka.consume import consume
+
+told = []
+consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "unused", "log_level": 0, "error_cb": told.append})
+consumer.assign([TopicPartition("none", 0, 0)])
+deadline = time.monotonic() + 30
+while not told and time.monotonic() < deadline:
+    consume(consumer, 10, 0.02)
+print(told[0].str())
+"""
+
+
+def test_callbacks_of_a_client_whose_broker_is_away_are_called() -> None:
+    """In a process of its own: it would be aborted."""
+    run = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, "refused" in run.stdout) == (0, True), run.stderr
 
 
 @pytest.mark.skipif(not HAS_EXTENSION, reason="the extension is not built")
