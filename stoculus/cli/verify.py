@@ -143,8 +143,7 @@ def _line(fault: "Fault") -> str:
     """What does not hold, and where."""
     places = [str(fault.day) if fault.day else "", f"offset {fault.offset}" if fault.offset is not None else ""]
     where = ", ".join(filter(None, places))
-    count = f" ({fault.records:,} records)" if fault.records and fault.records > 1 else ""
-    return f"{fault.check}: {f'{where}: ' if where else ''}{fault.message}{count}"
+    return f"{fault.check}: {f'{where}: ' if where else ''}{fault.message}"
 
 
 def _print_pair(fault: "Fault") -> None:

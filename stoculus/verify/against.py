@@ -61,7 +61,7 @@ def _decoded(row: Row | None, record: RecordType) -> dict[str, Any] | None:
         return None
     try:
         [fields] = codec.decode([row.body], record).to_pylist()
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, OverflowError):
         return {"body": row.body.hex()}
     return dict(fields)
 

@@ -89,7 +89,7 @@ class Verifier:
                 pass
             if reader.first:
                 message = f"the topic begins at offset {reader.first}, records before it are gone."
-                report.faults.append(Fault("retention", message, offset=0))
+                report.faults.append(Fault("retention", message))
         report.records, report.days = scan.records, scan.days
         if scan.first_us is not None and scan.last_us is not None:
             report.first_ts_event, report.last_ts_event = datetimes(np.array([scan.first_us, scan.last_us]))

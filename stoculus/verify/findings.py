@@ -1,6 +1,6 @@
 """What does not hold of a topic, and where."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -61,7 +61,9 @@ class Spots:
 
     def faults(self) -> list[Fault]:
         """What was found, in the order of its first record."""
-        counted = [
-            Fault(one.check, one.message, one.day, one.offset, self._records[key]) for key, one in self._found.items()
-        ]
-        return sorted(counted, key=lambda one: one.offset or 0)
+        return sorted((self._counted(key, one) for key, one in self._found.items()), key=lambda one: one.offset or 0)
+
+    def _counted(self, key: tuple[str, str], first: Fault) -> Fault:
+        count = self._records[key]
+        message = first.message if count == 1 else f"{count:,} records, of the first: {first.message}"
+        return replace(first, message=message, records=count)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stoculus.calendar import NEW_YORK
+from stoculus.calendar import DAY_END, LAST_DAY, NEW_YORK, to_utc_us
 from stoculus.checkpoints import NO_HASH
 from stoculus.kafka.consume import Values
 from stoculus.reading.decoding import Decoder
@@ -22,6 +22,7 @@ from stoculus.verify.requested import Requested
 from stoculus.verify.rows import Rows
 
 _STRIKE_BITS: Final = 27
+_LATEST_US: Final = to_utc_us(LAST_DAY, DAY_END)
 
 
 class Scan:
@@ -51,20 +52,21 @@ class Scan:
 
     def _check(self, values: Values) -> Rows:
         good, batch = self._columns.read(values)
-        times = values.times_ms * 1000
-        times[good] = times_us(batch)
+        kafka_us = _on_calendar(np.clip(values.times_ms, -1, _LATEST_US) * 1000)
+        times = kafka_us.copy()
+        times[good] = _on_calendar(times_us(batch))
         keys, bodies = pa.array(values.keys, pa.binary()), pa.array(values.bodies, pa.binary())
         rows = Rows(values.offsets, keys, times, bodies)
-        self._check_kafka(values, times)
+        self._check_kafka(values, kafka_us, times)
         self._check_names(rows, good, batch)
         self._check_order(rows, good, batch)
         self._count(rows)
         return rows
 
-    def _check_kafka(self, values: Values, times: Int64s) -> None:
-        odd = np.flatnonzero(values.times_ms != times // 1000)
+    def _check_kafka(self, values: Values, kafka_us: Int64s, times: Int64s) -> None:
+        odd = np.flatnonzero(kafka_us // 1000 != times // 1000)
         if len(odd):
-            first = f"{_at(int(values.times_ms[odd[0]]) * 1000)} instead of {_at(int(times[odd[0]]))}"
+            first = f"{_at(int(kafka_us[odd[0]]))} instead of {_at(int(times[odd[0]]))}"
             self.spots.add("time", "Kafka's timestamp is not the event time", values.offsets[odd], first=first)
         with_headers = np.array(values.with_headers, np.int64)
         self.spots.add("headers", "historical records have no headers, these do", with_headers)
@@ -131,10 +133,16 @@ class Scan:
 def _contracts(batch: pa.RecordBatch) -> Int64s:
     """A number a record that orders as a chain does."""
     days = batch["expiration"].cast(pa.int32()).to_numpy().astype(np.int64)
-    strikes = np.rint(batch["strike"].to_numpy() * 1000).astype(np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):  # a broken body may say anything
+        strikes = np.rint(batch["strike"].to_numpy() * 1000).astype(np.int64)
     is_put = pc.equal(batch["right"], pa.scalar("PUT")).to_numpy(zero_copy_only=False)
     numbers: Int64s = ((days << _STRIKE_BITS) + strikes) * 2 + is_put
     return numbers
+
+
+def _on_calendar(times_us: Int64s) -> Int64s:
+    """The times, but the epoch for those that a broken record has and no calendar."""
+    return np.where((times_us < 0) | (times_us > _LATEST_US), 0, times_us)
 
 
 def _where(mask: Any) -> Int64s:

@@ -46,7 +46,7 @@ def test_what_does_not_hold_is_told_and_ends_with_code_1(stoculus: Run, broker: 
     code, out, _ = stoculus("verify", "cut")
 
     assert code == 1
-    assert "  retention: offset 0: the topic begins at offset 90, records before it are gone." in out.splitlines()
+    assert "  retention: the topic begins at offset 90, records before it are gone." in out.splitlines()
     assert "2024-01-02: the day has 300 records, the receipt counts 390: 90 are missing." in out
 
 

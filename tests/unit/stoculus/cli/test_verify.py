@@ -40,7 +40,7 @@ def test_what_does_not_hold_is_told_with_day_offset_and_both_sides(
     lines = printed(reports, capsys, holds=False)
 
     assert "  altered: 2024-01-02, offset 17: close is 185.13." in lines
-    assert "  missing: 2024-01-02, offset 20: the vendor has it, the topic has not. (3 records)" in lines
+    assert "  missing: 2024-01-02, offset 20: the vendor has it, the topic has not." in lines
     assert "  3 left out." in lines
     both_sides = lines[lines.index("altered at offset 17") :]
     assert both_sides[1].split() == ["field", "topic", "vendor"]
