@@ -42,8 +42,8 @@ class Ahead(Generic[_Item]):
             raise found
         return found
 
-    def seek(self, us: int) -> None:
-        """Go on from a market time; nothing that was read ahead comes any more."""
+    def seek(self, us: int | None) -> None:
+        """Go on from a market time, None: from the beginning; nothing that was read ahead comes any more."""
         if self._run is not None:
             self._run.leave()
         self._run, self._start_us, self._is_done = None, us, False

@@ -1,10 +1,11 @@
 """Where what is due goes to."""
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol
 
 from stoculus.replay.player import Timed
-from stoculus.replay.rows import Rows
+from stoculus.replay.rows import Mark, Rows
 
 
 class Takes(Enum):
@@ -15,6 +16,8 @@ class Takes(Enum):
     """It is busy with what it has: the clock runs on, and the replay lags."""
     NOTHING = "nothing"
     """It waits for somebody else, and the clock with it."""
+    AGAIN = "again"
+    """`missing` records were lost on their way: it wants all again that is behind its `marks`."""
 
 
 class Outlet(Protocol):
@@ -28,6 +31,16 @@ class Outlet(Protocol):
     @property
     def waits_for(self) -> str:
         """Whom it waits for where it takes nothing."""
+        ...
+
+    @property
+    def marks(self) -> Mapping[int, Mark]:
+        """What was there before, by the numbers of the topics."""
+        ...
+
+    @property
+    def missing(self) -> int:
+        """See `Takes.AGAIN`."""
         ...
 
     @property
@@ -49,6 +62,10 @@ class Outlet(Protocol):
 
     def send(self, rows: Any, first: int, end: int) -> None:
         """Send rows `first` to `end` (excluded) now. Raise what says that they will never arrive."""
+        ...
+
+    def start_over(self) -> None:
+        """What comes now is of other times; called only when it is clear."""
         ...
 
     def settle(self) -> None:

@@ -37,8 +37,8 @@ class Source(Protocol[_Given]):
         """Whether nothing comes any more, but for after a seek."""
         ...
 
-    def seek(self, us: int) -> None:
-        """Go on with the first row that is due at a time or later."""
+    def seek(self, us: int | None) -> None:
+        """Go on with the first row that is due at a time or later; None: with the very first."""
         ...
 
 
@@ -101,6 +101,13 @@ class Player(Generic[_Rows]):
         self.clock.move_to(us, now_s)
         self._source.seek(us)
         self._rows, self._next, self._has_time = None, 0, True
+
+    def read_again(self, us: int | None, lost: int, now_s: float) -> None:
+        """The last rows were lost: take rows anew from a time on (None: from the beginning). The clock stays."""
+        self.clock.hold(now_s)
+        self._source.seek(us)
+        self._rows, self._next = None, 0
+        self.sent -= lost
 
     def turn(self, now_s: float) -> Turn[_Rows]:
         """What is due now."""

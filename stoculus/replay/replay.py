@@ -4,7 +4,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Literal, Self
 
@@ -17,7 +17,6 @@ from stoculus.replay.history import History
 from stoculus.replay.hours import Hours
 from stoculus.replay.outlet import Outlet, Takes
 from stoculus.replay.player import TICK_S, Player, Timed
-from stoculus.replay.rows import Mark
 from stoculus.replay.status import Speed, State, Status
 from stoculus.replay.times import new_york
 from stoculus.replay.to_simulator import ToSimulator
@@ -63,11 +62,14 @@ class Replay:
         factor = _factor(speed)
         self._history = History(request, where)
         self.id = backtest_id(id or request.source.rpartition(":")[2].rpartition("/")[2], field="replay_id")
-        self._marks: Mapping[int, Mark] = {}
         self._outlet: Outlet = self._simulator(where) if to == "simulator" else self._topics(where)
         self._ahead = Ahead(self._rows_from)
         self._player: Player[Timed] = Player(self._ahead, factor, Hours(self._history.feeds).jump)
         self._takes = Takes.ROWS
+        self._pass_us: int | None = None
+        """Where reading has begun: by the last seek, None: at the start."""
+        self._seek_us: int | None = None
+        """Where to seek, as soon as all that was sent has arrived."""
         self._end: State | None = None
         self._error: Exception | None = None
         self._lock = threading.Lock()
@@ -121,8 +123,8 @@ class Replay:
     def seek(self, time: MarketTime) -> None:
         """Go on at a market time: what was sent of later times is sent again, what is passed over is not sent."""
         us = start_us(time)
-        with self._changing() as now_s:
-            self._player.seek(us, now_s)
+        with self._changing():
+            self._seek_us = us
 
     def stop(self) -> None:
         """Send no more; `wait` returns when what was sent has arrived."""
@@ -146,15 +148,14 @@ class Replay:
         outlet = ToTopics(where, self._history.feeds, self.id)
         if outlet.marks and self._history.start_us is None:
             outlet.close()
-            number, mark = min(outlet.marks.items(), key=lambda each: each[1].us)
             # Of a topic that is still empty everything is to come.
-            goes_on_us = mark.us if len(outlet.marks) == len(outlet.names) else self._first_us()
+            is_all = len(outlet.marks) == len(outlet.names)
+            us = min(mark.us for mark in outlet.marks.values()) if is_all else self._first_us()
             raise Conflict(
-                f"There are records on {outlet.names[number]} already.",
-                remedy=f"Use another --id. Or --start {new_york(goes_on_us)}: it goes on behind what each topic has.",
+                f"There are records on {outlet.names[min(outlet.marks)]} already.",
+                remedy=f"Use another --id. Or --start {new_york(us)}: it goes on behind what each topic has.",
                 field="id",
             )
-        self._marks = outlet.marks
         return outlet
 
     def _simulator(self, where: VendorSettings) -> ToSimulator:
@@ -165,13 +166,12 @@ class Replay:
             return int(next(all_rows).available_us[0])
 
     def _rows_from(self, us: int | None) -> Iterator[Timed]:
-        # A seek says what is sent again.
-        for rows in self._history.rows(us, self._marks if us is None else {}):
-            yield self._outlet.prepare(rows)
+        marks = dict(self._outlet.marks)
+        return (self._outlet.prepare(rows) for rows in self._history.rows(us, marks))
 
     def _run(self) -> None:
         try:
-            while not (self._stopped.is_set() or (self._player.is_done and self._outlet.is_clear)):
+            while not (self._stopped.is_set() or self._is_over()):
                 if wait_s := self._turn(time.monotonic()):
                     self._wake.wait(wait_s)
                     self._wake.clear()
@@ -183,13 +183,27 @@ class Replay:
             self._ahead.close()
             self._outlet.close()
 
+    def _is_over(self) -> bool:
+        return self._player.is_done and self._seek_us is None and self._outlet.is_clear
+
+    def _goes_on_us(self) -> int | None:
+        """Before this nothing is missing on any topic. Of one that is still empty all may be."""
+        marks = self._outlet.marks
+        return min(mark.us for mark in marks.values()) if len(marks) == len(self._outlet.names) else self._pass_us
+
     def _turn(self, now_s: float) -> float:
         """Send what is due; for how many seconds nothing is."""
         self._takes = self._outlet.takes(now_s)
         with self._lock:
             if self._takes is Takes.NOTHING:
                 self._player.clock.hold(now_s)
-            if self._takes is not Takes.ROWS:
+            elif self._takes is Takes.AGAIN:
+                self._player.read_again(self._goes_on_us(), self._outlet.missing, now_s)
+            elif self._seek_us is not None and self._outlet.is_clear:
+                self._outlet.start_over()
+                self._player.seek(self._seek_us, now_s)
+                self._pass_us, self._seek_us = self._seek_us, None
+            if self._takes is not Takes.ROWS or self._seek_us is not None:
                 return TICK_S
             turn = self._player.turn(now_s)
         if turn.end > turn.first:
@@ -203,11 +217,12 @@ class Replay:
             state = State.PAUSED
         elif self._end is None and clock.is_held:
             state = State.WAITING
-            waits_for = self._outlet.waits_for if self._takes is Takes.NOTHING else self._history.trouble or "records"
+            is_sent = self._takes is Takes.NOTHING or player.is_done
+            waits_for = self._outlet.waits_for if is_sent else self._history.trouble or "records"
         return Status(
             state,
             waits_for,
-            player.position_us(now_s),
+            player.position_us(now_s) if self._seek_us is None else self._seek_us,
             _speed(clock.speed),
             player.sent,
             player.lag_s(now_s),

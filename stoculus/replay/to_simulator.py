@@ -9,7 +9,7 @@ import pyarrow as pa
 from stoculus.errors import InvalidRequest, ServiceUnavailable, SettingsInvalid
 from stoculus.reading.feed import Feed
 from stoculus.replay.outlet import Takes
-from stoculus.replay.rows import Rows
+from stoculus.replay.rows import Mark, Rows
 
 _STREAMED: Final = frozenset({"quote", "trade"})
 _ASK_S: Final = 0.1
@@ -26,9 +26,11 @@ class ToSimulator:
 
     waits_for = "a client that subscribes"
     is_clear = True
+    missing = 0
 
     def __init__(self, url: str, feeds: Sequence[Feed]) -> None:
         _check(feeds)
+        self.marks: dict[int, Mark] = {}
         self.names = [feed.topic for feed in feeds]
         self._http = httpx2.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
         self._url = url
@@ -66,6 +68,9 @@ class ToSimulator:
                 with pa.ipc.new_stream(body, batch.schema) as stream:
                     stream.write_batch(batch)
         self._feed(body.getvalue().to_pybytes())
+
+    def start_over(self) -> None:
+        """See `Outlet`."""
 
     def settle(self) -> None:
         """See `Outlet`."""

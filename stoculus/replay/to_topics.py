@@ -2,37 +2,36 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaError, KafkaException, Producer
 
-from stoculus.errors import BrokerUnavailable, TopicLost
+from stoculus.errors import BrokerUnavailable, RegistryUnavailable, TopicLost
 from stoculus.instruments import Stock
 from stoculus.kafka import admin, registry
 from stoculus.kafka.enqueue import enqueue_live
-from stoculus.reading.decoding import Decoder
 from stoculus.reading.feed import Feed, Int64s, times_us
 from stoculus.records import codec, framing
 from stoculus.records.catalog import RecordType
-from stoculus.replay.marks import mark_of
 from stoculus.replay.outlet import Takes
-from stoculus.replay.rows import Lane, Rows
+from stoculus.replay.rows import Lane, Mark, Rows
+from stoculus.replay.standing import Standing
 from stoculus.settings import Connections
 from stoculus.topics import option_replay, stock_replay
 
 _ORIGIN: Final = b"replay"
-_LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _FULL_POLL_S: Final = 0.01
 _ENOUGH_RECORDS: Final = 100_000
 """In the producer's queue: then those that are due wait."""
 _STUCK_S: Final = 1.0
 """So long nothing is acknowledged before the clock waits, too."""
 _SETTLE_S: Final = 10.0
+_TRY_AGAIN_S: Final = 1.0
+_REMEDY: Final = "Was it deleted, or does another replay write to it? Use another --id."
 _CONFIG: Final[dict[str, object]] = {
     **admin.QUIET,
     "client.id": "stoculus-replay",
@@ -66,7 +65,11 @@ class ToTopics:
     """An `Outlet`: a topic `…-replay-<id>` for each topic of the history, made as historical topics are.
 
     Values are those of history, framed with the ids that the registry has for this version's schemas; headers are those
-    of live topics. What an earlier run has written stays, and `marks` say how far it came, by the numbers of the feeds.
+    of live topics. What an earlier run has written stays.
+
+    The producer is idempotent, which is not enough where a broker starts anew: it forgets producers whose records are
+    older than a day, as those of history are, and takes what is sent a second time for new. So nothing is: what had not
+    arrived is found by the ends of the topics, and asked for again.
     Raise BrokerUnavailable, BrokerRefused, RegistryUnavailable, SchemaNotRegistered.
     """
 
@@ -75,40 +78,41 @@ class ToTopics:
     def __init__(self, settings: Connections, feeds: Sequence[Feed], replay_id: str) -> None:
         self.names = [replay_topic(feed, replay_id) for feed in feeds]
         self._headers = _headers({feed.schema.record.name: feed.schema.record for feed in feeds}, settings.registry_url)
-        self._admin = admin.connect(settings.kafka_bootstrap)
-        there = admin.partition_counts(self._admin)
-        decoder = Decoder(settings.registry_url)
-        marks = {
-            number: mark_of(settings.kafka_bootstrap, decoder, name, feed.schema)
-            for number, (name, feed) in enumerate(zip(self.names, feeds, strict=True))
-            if name in there
-        }
-        self.marks = {number: mark for number, mark in marks.items() if mark is not None}
-        self._ends = Counter(self._read_ends(list(marks)))
+        self._standing = Standing(settings, self.names, [feed.schema for feed in feeds])
+        there = self._standing.those_there()
+        found = {number: self._standing.mark(number) for number in there}
+        self.marks = {number: mark for number, mark in found.items() if mark is not None}
+        self.missing = 0
+        self._ends = Counter(self._standing.ends(there))
         self._handed: Counter[int] = Counter()
         self._acked = 0
         self._moved_s = 0.0
+        self._tried_s = 0.0
+        self._is_lost = False
         self._failure: KafkaError | None = None
-        self._producer = Producer({**_CONFIG, "bootstrap.servers": settings.kafka_bootstrap, "error_cb": self._note})
+        self._config = {**_CONFIG, "bootstrap.servers": settings.kafka_bootstrap, "error_cb": self._note}
+        self._producer = Producer(self._config)
 
     @property
     def is_clear(self) -> bool:
         """See `Outlet`."""
-        return not len(self._producer)
+        return not self._is_lost and not len(self._producer)
 
     def open(self) -> None:
-        """Make the topics that are not there."""
-        admin.create_topics(self._admin, self.names, admin.DATA_CONFIG)
+        """See `Outlet`."""
+        self._standing.make()
 
     def prepare(self, rows: Rows) -> _Prepared:
         """See `Outlet`."""
         return _Prepared(rows.available_us, [self._encoded(lane) for lane in rows.lanes])
 
     def takes(self, now_s: float) -> Takes:
-        """See `Outlet`."""
+        """See `Outlet`. Raise TopicLost where others write to the topics."""
         self._producer.poll(0)
         if self._failure is not None:
             raise admin.broker_error(KafkaException(self._failure), "writing replayed records")
+        if self._is_lost:
+            return Takes.AGAIN if self._regained(now_s) else Takes.NOTHING
         queued = len(self._producer)
         acked = self._handed.total() - queued
         if acked > self._acked or not queued:
@@ -125,21 +129,24 @@ class ToTopics:
             if span.start < span.stop:
                 self._enqueue(encoded, span, now_us)
 
+    def start_over(self) -> None:
+        """See `Outlet`."""
+        self._ends.update(self._handed)
+        self._handed.clear()
+        self._acked = 0
+        self.marks = {}
+
     def settle(self) -> None:
-        """See `Outlet`. Raise TopicLost where a topic has not as many records more as were sent."""
-        if left := self._producer.flush(_SETTLE_S):
+        """See `Outlet`. Raise TopicLost where topics do not have what was sent, or more."""
+        left = self._producer.flush(_SETTLE_S)
+        if left or self._is_lost:
             raise BrokerUnavailable(
-                f"Kafka has not taken the last {left:,} records.",
-                remedy="Start the broker. --start with a time before those goes on behind what has arrived.",
+                "Kafka has not taken the last records.",
+                remedy="Start it. --start with a time before those goes on behind what has arrived.",
             )
-        for number, end in self._read_ends(range(len(self.names))).items():
-            missing = self._ends[number] + self._handed[number] - end
+        for number, missing in self._missing(self._standing.ends(range(len(self.names)))).items():
             if missing:
-                raise TopicLost(
-                    f"{self.names[number]} has {abs(missing):,} {'less' if missing > 0 else 'more'} records than were "
-                    "sent.",
-                    remedy="Was it deleted, or does another replay write to it? Use another --id.",
-                )
+                raise TopicLost(f"{self.names[number]} lacks {missing:,} records that were sent.", remedy=_REMEDY)
 
     def close(self) -> None:
         """See `Outlet`."""
@@ -147,17 +154,49 @@ class ToTopics:
         self._producer.purge(in_queue=True, in_flight=True)
         del self._producer
 
-    def _read_ends(self, numbers: Sequence[int]) -> dict[int, int]:
-        if not numbers:
-            return {}
-        wanted = {TopicPartition(self.names[number], 0): _LATEST for number in numbers}
+    def _note(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._failure = error
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and len(self._producer):
+            self._is_lost = True
+            self._producer.purge(in_queue=True, in_flight=True)
+
+    def _regained(self, now_s: float) -> bool:
+        """Look whether Kafka is back; then take stock, and begin with another producer."""
+        if now_s - self._tried_s < _TRY_AGAIN_S:
+            return False
+        self._tried_s = now_s
         try:
-            found = self._admin.list_offsets(wanted, request_timeout=admin.REQUEST_TIMEOUT_S)
-            return {self.names.index(place.topic): future.result().offset for place, future in found.items()}
-        except KafkaException as error:
-            if error.args[0].code() in admin.NO_TOPIC:
-                raise TopicLost("A topic that is replayed to is gone.", remedy="Was it deleted?") from error
-            raise admin.broker_error(error, "reading the ends of replayed topics") from error
+            if len(there := self._standing.those_there()) < len(self.names):
+                return False
+            ends = self._standing.ends(there)
+            self.missing = sum(self._missing(ends).values())
+            for number in there:
+                self._learn(number, ends[number] - self._ends[number])
+        except (BrokerUnavailable, RegistryUnavailable):
+            return False
+        self._ends = Counter(ends)
+        self._handed.clear()
+        self._acked, self._moved_s, self._is_lost = 0, now_s, False
+        self._producer = Producer(self._config)
+        return True
+
+    def _learn(self, number: int, arrived: int) -> None:
+        """Learn how far a topic has come by some more records."""
+        mark = self._standing.mark(number) if arrived else None
+        if mark is not None:
+            before = self.marks.get(number)
+            # At its end there may be records of before a seek that have the same time.
+            own = arrived + (before.records if before and before.us == mark.us else 0)
+            self.marks[number] = Mark(mark.us, min(mark.records, own))
+
+    def _missing(self, ends: Mapping[int, int]) -> dict[int, int]:
+        """How many of the records that were handed over each topic lacks; raise TopicLost where it has more."""
+        missing = {number: self._ends[number] + self._handed[number] - end for number, end in ends.items()}
+        for number, records in missing.items():
+            if records < 0:
+                raise TopicLost(f"{self.names[number]} has {-records:,} records that were not sent.", remedy=_REMEDY)
+        return missing
 
     def _encoded(self, lane: Lane) -> _Encoded:
         records = lane.records
@@ -189,10 +228,6 @@ class ToTopics:
                 self._producer.poll(_FULL_POLL_S)
         numbers, counts = np.unique(topic_of, return_counts=True)
         self._handed.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
-
-    def _note(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._failure = error
 
 
 def _headers(records: dict[str, RecordType], url: str) -> dict[str, bytes]:

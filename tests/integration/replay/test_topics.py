@@ -14,7 +14,9 @@ from stoculus.errors import Conflict, InvalidRequest, NotFound, TopicLost
 from stoculus.kafka import admin
 from stoculus.kafka.ends import topic_ends
 from stoculus.records.catalog import record_type
-from stoculus.replay import Replay, State
+from stoculus.replay import Replay, State, standing
+from stoculus.replay.rows import Mark
+from stoculus.replay.standing import Standing
 from stoculus.settings import VendorSettings
 from tests.integration.reading.conftest import OPEN_US
 from tests.integration.replay.conftest import BARS, MINUTE_US, QUOTES, Read, available_us
@@ -160,6 +162,21 @@ def test_topics_that_hold_records_are_refused_but_for_what_is_behind_them(
         assert again.wait().records == 0
 
 
+@pytest.mark.parametrize("look_back", [2, 4, 1000])
+def test_the_end_of_a_topic_is_found_however_many_records_have_its_time(
+    history: Written, where: VendorSettings, monkeypatch: pytest.MonkeyPatch, look_back: int
+) -> None:
+    monkeypatch.setattr(standing, "_LOOK_BACK_RECORDS", look_back)
+    schemas = [task.selection.schema for task in history.tasks]
+    topics = Standing(where, history.topics, schemas)
+
+    assert [topics.mark(number) for number in range(3)] == [
+        Mark(available_us(QUOTES)[-1], 1),
+        Mark(OPEN_US + 10 * MINUTE_US, 1),
+        Mark(OPEN_US + 9 * MINUTE_US, 4),
+    ]
+
+
 def test_killed_it_goes_on_without_loss_or_double(
     history: Written, where: VendorSettings, replay: Callable[..., Replay], replay_id: str, read: Read
 ) -> None:
@@ -186,7 +203,7 @@ def test_another_writer_on_its_topics_is_told(where: VendorSettings, replay: Cal
         producer.produce(playing.topics[0], b"foreign")
         producer.flush()
         playing.speed = "max"
-        with pytest.raises(TopicLost, match="1 more records than were sent"):
+        with pytest.raises(TopicLost, match="1 records that were not sent"):
             playing.wait()
 
 
