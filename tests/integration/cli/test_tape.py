@@ -166,6 +166,7 @@ def test_what_comes_is_shown_at_once_until_control_c(
         assert len(tape.seen.splitlines()) == 2
 
 
+@pytest.mark.chaos
 def test_a_terminal_that_is_too_slow_is_told_what_it_missed(
     broker: Broker, registry: Registry, live: Callable[[str], LiveTopic]
 ) -> None:

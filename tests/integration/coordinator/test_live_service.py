@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.conftest import Broker, Registry
 from tests.integration.coordinator.stack import Stack, running_stack, until
@@ -31,6 +32,7 @@ def flowing(stack: Stack) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.chaos
 def test_a_stream_outlives_its_service_and_ends_when_it_is_deleted(
     broker: Broker, registry: Registry, tmp_path: Path
 ) -> None:

@@ -173,6 +173,7 @@ def away(stack: Stack) -> list[str]:
     return [text.split()[2] for text in stack.api.get("/readyz").json().get("remarks", [])]
 
 
+@pytest.mark.chaos
 def test_without_the_option_service_stocks_go_on(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.coordinator.start()

@@ -49,6 +49,7 @@ def test_with_the_vendor_away_a_submission_is_refused_and_nothing_is_stored(
         assert stack.api.get("/v1/backtests/novendor").status_code == 404
 
 
+@pytest.mark.chaos
 def test_a_backtest_survives_kill_9_of_coordinator_and_service(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.coordinator.start()

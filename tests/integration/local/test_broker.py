@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -36,6 +37,7 @@ def read_committed(broker: Broker, topic: str, count: int) -> list[bytes | None]
         consumer.close()
 
 
+@pytest.mark.chaos
 def test_committed_transactions_outlive_kill_9(broker: Broker) -> None:
     topic = make_topic(broker)
     write_transaction(broker, topic, [b"1", b"2"])

@@ -83,6 +83,7 @@ def test_a_second_up_leaves_all_as_it_is(stack: Stack) -> None:
     assert pids(stack) == before
 
 
+@pytest.mark.chaos
 def test_up_brings_back_what_died_and_nothing_else(stack: Stack, settings: LocalSettings) -> None:
     before = pids(stack)
     supervisor = Supervisor(settings.var_dir)

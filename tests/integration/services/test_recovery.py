@@ -55,6 +55,7 @@ def test_a_stopped_task_ends_at_a_block_boundary_and_goes_on_from_there(
     assert content(read(half_written)) == content(reference)
 
 
+@pytest.mark.chaos
 def test_a_service_killed_at_random_moments_leaves_no_duplicate_and_no_hole(
     own_service: Service, simulator: Simulator, checkpoints: Checkpoints, read: Read, reference: list[Record]
 ) -> None:
@@ -116,6 +117,7 @@ def test_of_two_runners_the_older_is_fenced(
     assert content(read(task_id)) == content(reference)
 
 
+@pytest.mark.chaos
 def test_two_runners_that_start_together_write_one_topic(
     service: Service,
     own_service: Service,
