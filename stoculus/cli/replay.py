@@ -96,10 +96,12 @@ def replay(
         more = f" and {len(made.topics) - 1} more topics" if len(made.topics) > 1 else ""
         what = f"{made.topics[0]}{more}" if to is To.TOPICS else "the simulator"
         console.print(f"Replaying {backtest} at {_shown_speed(made.speed)} to {what}.", soft_wrap=True)
-        interrupted = _follow(made, console)
-        status = made.wait()
-    seconds = time.monotonic() - began_s
-    console.print(_end(status, seconds), soft_wrap=True)
+        try:
+            interrupted = _follow(made, console)
+            status = made.wait()
+        finally:
+            seconds = time.monotonic() - began_s
+            console.print(_end(made.status, seconds), soft_wrap=True)
     if as_json:
         print_json(_summary(made, to, status, seconds))
     if interrupted:
@@ -197,8 +199,10 @@ def _end(status: "Status", seconds: float) -> str:
         told += f", of market time {new_york(status.first_us)} to {new_york(status.last_us)}"
     if status.skips:
         told += f"; {timedelta(microseconds=status.skipped_us)} between sessions were passed over"
-    if status.state == "stopped" and status.next_us is not None:
-        told += f". The next record is of {new_york(status.next_us)}: --start {new_york(status.next_us)} goes on there"
+    # What has arrived is not sent again: of a failure nobody knows where it ends.
+    goes_on_us = {"stopped": status.next_us, "failed": status.first_us}.get(status.state)
+    if goes_on_us is not None:
+        told += f". The same with --start {new_york(goes_on_us)} goes on"
     return told + "."
 
 

@@ -41,8 +41,9 @@ class Replay:
             replay.resume()
             replay.wait()
 
-    Leaving the block stops it. Raise NotFound, InvalidRequest, BacktestIncomplete, Conflict (the topics hold
-    records), BrokerUnavailable, RegistryUnavailable, SchemaNotRegistered, ServiceUnavailable (no simulator).
+    Leaving the block stops it. Where Kafka goes away it waits, and its clock with it. Raise NotFound, InvalidRequest,
+    BacktestIncomplete, Conflict (the topics hold records), BrokerUnavailable, RegistryUnavailable, SchemaNotRegistered,
+    ServiceUnavailable (no simulator), TopicLost (others write to the topics).
     """
 
     def __init__(
@@ -86,9 +87,11 @@ class Replay:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
         self._thread.join()
+        if kind is None:
+            self._raise()
 
     @property
     def topics(self) -> list[str]:
@@ -134,9 +137,14 @@ class Replay:
     def wait(self) -> Status:
         """Return when the replay has ended; raise what ended it early."""
         self._thread.join()
-        if self._error is not None:
-            raise self._error
+        self._raise()
         return self.status
+
+    def _raise(self) -> None:
+        """Raise what ended the thread, once."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     @contextmanager
     def _changing(self) -> Iterator[float]:
@@ -217,8 +225,8 @@ class Replay:
             state = State.PAUSED
         elif self._end is None and clock.is_held:
             state = State.WAITING
-            is_sent = self._takes is Takes.NOTHING or player.is_done
-            waits_for = self._outlet.waits_for if is_sent else self._history.trouble or "records"
+            has_rows = self._takes is Takes.NOTHING or player.is_done
+            waits_for = self._outlet.waits_for if has_rows else self._history.trouble or "records"
         return Status(
             state,
             waits_for,

@@ -87,7 +87,7 @@ class ToTopics:
         self._handed: Counter[int] = Counter()
         self._acked = 0
         self._moved_s = 0.0
-        self._tried_s = 0.0
+        self._try_s: float | None = None
         self._is_lost = False
         self._failure: KafkaError | None = None
         self._config = {**_CONFIG, "bootstrap.servers": settings.kafka_bootstrap, "error_cb": self._note}
@@ -158,37 +158,40 @@ class ToTopics:
         if error.fatal():
             self._failure = error
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and len(self._producer):
-            self._is_lost = True
+            self._is_lost, self._try_s = True, None
             self._producer.purge(in_queue=True, in_flight=True)
 
     def _regained(self, now_s: float) -> bool:
         """Look whether Kafka is back; then take stock, and begin with another producer."""
-        if now_s - self._tried_s < _TRY_AGAIN_S:
+        if self._try_s is None or now_s < self._try_s:
+            self._try_s = self._try_s or now_s + _TRY_AGAIN_S
             return False
-        self._tried_s = now_s
+        self._try_s = now_s + _TRY_AGAIN_S
         try:
             if len(there := self._standing.those_there()) < len(self.names):
                 return False
             ends = self._standing.ends(there)
-            self.missing = sum(self._missing(ends).values())
-            for number in there:
-                self._learn(number, ends[number] - self._ends[number])
+            missing = self._missing(ends)
+            learnt = {number: self._learnt(number, ends[number] - self._ends[number]) for number in there}
         except (BrokerUnavailable, RegistryUnavailable):
             return False
+        self.marks |= {number: mark for number, mark in learnt.items() if mark is not None}
+        self.missing = sum(missing.values())
         self._ends = Counter(ends)
         self._handed.clear()
         self._acked, self._moved_s, self._is_lost = 0, now_s, False
         self._producer = Producer(self._config)
         return True
 
-    def _learn(self, number: int, arrived: int) -> None:
-        """Learn how far a topic has come by some more records."""
+    def _learnt(self, number: int, arrived: int) -> Mark | None:
+        """How far a topic has come by some more records; None where none has arrived."""
         mark = self._standing.mark(number) if arrived else None
-        if mark is not None:
-            before = self.marks.get(number)
-            # At its end there may be records of before a seek that have the same time.
-            own = arrived + (before.records if before and before.us == mark.us else 0)
-            self.marks[number] = Mark(mark.us, min(mark.records, own))
+        if mark is None:
+            return None
+        before = self.marks.get(number)
+        # At its end there may be records of before a seek that have the same time.
+        own = arrived + (before.records if before and before.us == mark.us else 0)
+        return Mark(mark.us, min(mark.records, own))
 
     def _missing(self, ends: Mapping[int, int]) -> dict[int, int]:
         """How many of the records that were handed over each topic lacks; raise TopicLost where it has more."""

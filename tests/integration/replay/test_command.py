@@ -150,7 +150,7 @@ def test_control_c_stops_it_and_start_goes_on(
     with screen(where, *arguments, "--speed", "50") as shown:
         shown.read_until(r"[1-9]\d records")
         shown.process.send_signal(signal.SIGINT)
-        start = shown.read_until(r"--start (\S+) goes on there\.")[1]
+        start = shown.read_until(r"--start (\S+) goes on\.")[1]
         assert shown.process.wait() == 130
 
     assert stoculus("replay", *arguments, "--speed", "max", "--start", start)[0] == 0

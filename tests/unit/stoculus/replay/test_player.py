@@ -45,8 +45,8 @@ class Listed:
         self._at = min(first + self._batch_rows, len(self.times))
         return Batch(first, self.times[first : self._at])
 
-    def seek(self, us: int) -> None:
-        self._at = int(self.times.searchsorted(us))
+    def seek(self, us: int | None) -> None:
+        self._at = 0 if us is None else int(self.times.searchsorted(us))
 
 
 def never(position_us: int, next_us: int) -> int | None:
@@ -156,6 +156,7 @@ _COMMANDS = st.one_of(
     st.tuples(st.just("speed"), st.sampled_from([0.5, 1.0, 2.0, 60.0])),
     st.tuples(st.sampled_from(["pause", "resume", "hold", "turn"]), st.none()),
     st.tuples(st.just("seek"), st.integers(0, 20)),
+    st.tuples(st.just("lose"), st.integers(1, 5)),
 )
 
 
@@ -172,6 +173,8 @@ class World:
         self.is_paused = False
         self.is_held = True
         self.next_row = 0
+        self.first_row = 0
+        self.sent = 0
 
     def do(self, what: str, value: Any) -> None:
         now_s = self.now_ms / 1000
@@ -194,8 +197,14 @@ class World:
         elif what == "seek":
             self.player.seek(value * S, now_s)
             self.position_us, self.is_held = value * S, True
-            self.next_row = sum(time < value * S for time in self.times)
-        else:
+            self.next_row = self.first_row = sum(time < value * S for time in self.times)
+        elif what == "lose" and self.first_row < self.next_row:
+            us = self.times[max(self.next_row - value, self.first_row)]
+            first_lost = max(self.times.index(us), self.first_row)
+            self.player.read_again(us, self.next_row - first_lost, now_s)
+            self.sent -= self.next_row - first_lost
+            self.next_row, self.is_held = first_lost, True
+        elif what == "turn":
             self._turn(now_s)
 
     def _turn(self, now_s: float) -> None:
@@ -216,6 +225,7 @@ class World:
             due = [n for n in range(self.next_row, known) if self.times[n] <= position]
         assert handed == due
         self.next_row += len(due)
+        self.sent += len(due)
 
 
 @settings(deadline=None)
@@ -239,4 +249,5 @@ def test_under_any_commands_rows_are_handed_out_in_order_once_and_at_their_time(
         world.do("turn", None)
 
     assert world.player.is_done
+    assert world.player.sent == world.sent
     assert world.next_row == len(times)

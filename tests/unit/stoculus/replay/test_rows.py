@@ -1,6 +1,5 @@
 """Merges arranged for sending, and what of them was sent before."""
 
-from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,29 +63,41 @@ def test_a_span_of_all_rows_is_one_of_each_lane() -> None:
     assert (quotes.span(2, 5), trades.span(2, 5)) == (slice(1, 3), slice(1, 2))
 
 
-@given(_TIMES, _TIMES, st.data())
-def test_whatever_was_sent_of_each_topic_the_rest_is_sent_once(
-    early: list[list[int]], late: list[list[int]], data: st.DataObject
-) -> None:
-    late = [[time + 10 for time in some] for some in late]
-    whole = merged([[*some, *more] for some, more in zip(early, late, strict=True)])
-    before: Counter[tuple[int, int]] = Counter()
+def cut(whole: Merged, at: int) -> tuple[Merged, Merged]:
+    """A merge in two stretches."""
+    taken = [int((whole.feed[:at] == n).sum()) for n in range(3)]
+    early, late = (
+        [batch.slice(0, count) for batch, count in zip(whole.parts, taken, strict=True)],
+        [batch.slice(count) for batch, count in zip(whole.parts, taken, strict=True)],
+    )
+    rest = whole.row[at:] - np.array(taken)[whole.feed[at:]]
+    return (
+        Merged(whole.topics, early, whole.feed[:at], whole.row[:at], whole.available_us[:at]),
+        Merged(whole.topics, late, whole.feed[at:], rest, whole.available_us[at:]),
+    )
+
+
+@given(_TIMES, st.data())
+def test_whatever_was_sent_of_each_topic_the_rest_is_sent_once(times: list[list[int]], data: st.DataObject) -> None:
+    whole = merged(times)
+    expected = [list(range(len(some))) for some in times]
     marks = {}
-    for feed in range(3):
-        times = whole.available_us[whole.feed == feed].tolist()
-        count = data.draw(st.integers(0, len(times)))
-        before.update((feed, n) for n in range(count))
-        if count:
-            marks[feed] = Mark(times[count - 1], times[:count].count(times[count - 1]))
+    for feed, some in enumerate(times):
+        if count := data.draw(st.integers(0, len(some))):
+            marks[feed] = Mark(some[count - 1], some[:count].count(some[count - 1]))
+            expected[feed] = expected[feed][count:]
 
     progress = Progress(marks)
     progress.start_over()
-    for stretch in (merged(early), merged(late)):
+    found: list[list[int]] = [[], [], []]
+    passed = [0, 0, 0]
+    for stretch in cut(whole, data.draw(st.integers(0, len(whole)))):
         kept = progress.rest(stretch)
         progress.advance(stretch, kept)
-        offset = 0 if stretch.available_us.max(initial=0) < 10 else 1
-        before.update((feed, row + offset * len(early[feed])) for feed, row in sent(stretch, kept))
+        for feed, row in sent(stretch, kept):
+            found[feed].append(passed[feed] + row)
+        passed = [before + part.num_rows for before, part in zip(passed, stretch.parts, strict=True)]
 
-    assert before == Counter(zip(whole.feed.tolist(), whole.row.tolist(), strict=True))
+    assert found == expected
     progress.start_over()
     assert not progress.rest(whole).any()
