@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpcore2
 import pytest
+from hypothesis import settings
 
 from local.broker import broker as kafka
 from local.java import Artifacts, fetch
@@ -22,6 +23,9 @@ from stoculus.kafka.registry import register_all
 CHECKOUT = Path(__file__).resolve().parents[1]
 MARKET_DATA = CHECKOUT.parent / "shared" / "market-data"
 
+# As many as the time of a test run allows; HYPOTHESIS_PROFILE=default takes the library's 100.
+settings.register_profile("suite", max_examples=40)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 # Topics as lists of records are millions of objects and no cycles: looking through them costs more than the tests.
 gc.set_threshold(200_000, 50, 50)
 # Each HTTP client reads all certificates for a TLS that no test speaks, which costs more than most requests.

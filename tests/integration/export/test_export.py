@@ -301,6 +301,7 @@ def test_what_was_broken_off_in_the_middle_of_a_day_goes_on(
 ) -> None:
     backtest, folder = following.backtest, following.folder
     following.wait_for("stock/AAPL/ohlcv1m/.2024-01-04.parquet.part")
+    time.sleep(0.3)  # the file is made a moment before it is known to be cleared away
 
     said = following.end(by)
 
