@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_what_may_be_null_is_none() -> None:
 @pytest.mark.parametrize("name", ["StockQuote", "StockOhlcv", "OptionTradeGreeksAll"])
 def test_rows_say_what_arrow_says(name: str) -> None:
     record = record_type(name)
-    own = {"root": ["SPXW"] * 3, "right": ["PUT"] * 3} if name.startswith("Option") else {}
+    own: dict[str, Any] = {"root": ["SPXW"] * 3, "right": ["PUT"] * 3} if name.startswith("Option") else {}
     batch = records(record, [OPEN_US + n for n in range(3)], **own)
 
     assert [list(row) for row in rows(batch, record)] == [list(row.values()) for row in batch.to_pylist()]
