@@ -12,8 +12,8 @@ Rows come from a synthetic market (`sources/synthetic.py`, symbols in `sources/t
     GET, DELETE /__requests     what was asked (?path=&symbol=), counts, and the peak of requests under way
     POST /__dialect             {"quoted": false, "trimmed_times": true}: spell as an older build
     GET, POST /__stream         where the stream is; {"second_client": "broadcast"}: its switches (`stream/switches.py`)
-    POST, DELETE /__tape        rows that the stream sends now, while its own day is quiet (`stream/tape.py`); the own
-                                day goes on
+    POST, DELETE /__tape        rows that the stream sends now, while its own day is quiet (`stream/tape.py`); DELETE
+                                lets the own day go on
 
 The stream (`stream/`) plays STOCULUS_SIM_LIVE_DATE once, STOCULUS_SIM_LIVE_SPEED times as fast as it was, or `max`:
 from its first tick, when for a second nothing more was subscribed. Its ticks are those of the history of the day.

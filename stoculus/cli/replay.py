@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from stoculus.calendar import NEW_YORK
 from stoculus.cli import completing
 from stoculus.cli.output import Json, print_json
 
@@ -101,7 +102,7 @@ def replay(
             status = made.wait()
         finally:
             seconds = time.monotonic() - began_s
-            console.print(_end(made.status, seconds), soft_wrap=True)
+            console.print(_end(made.status, to, seconds), soft_wrap=True)
     if as_json:
         print_json(_summary(made, to, status, seconds))
     if interrupted:
@@ -165,7 +166,7 @@ def _line(status: "Status") -> "Text":
 
     from stoculus.replay.times import moment
 
-    at = moment(status.market_us).astimezone(_new_york()) if status.market_us is not None else None
+    at = moment(status.market_us).astimezone(NEW_YORK) if status.market_us is not None else None
     return Text.assemble(
         (f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}" if at else "…", "bold"),
         f"  {_shown_speed(status.speed)}",
@@ -173,12 +174,6 @@ def _line(status: "Status") -> "Text":
         (f"  {status.lag_s:.1f} s late" if status.lag_s >= _LOOK_S else "", "yellow"),
         (f"  {status.state}{f' for {status.waits_for}' if status.waits_for else ''}", "dim"),
     )
-
-
-def _new_york() -> Any:
-    from stoculus.calendar import NEW_YORK
-
-    return NEW_YORK
 
 
 def _shown_speed(speed: "Speed") -> str:
@@ -191,7 +186,7 @@ def _skip(from_us: int, to_us: int) -> str:
     return f"No session until {new_york(to_us)}: {timedelta(microseconds=to_us - from_us)} passed over."
 
 
-def _end(status: "Status", seconds: float) -> str:
+def _end(status: "Status", to: To, seconds: float) -> str:
     from stoculus.replay.times import new_york
 
     told = f"{status.state.capitalize()}: {status.records:,} records in {seconds:.1f} s"
@@ -199,8 +194,9 @@ def _end(status: "Status", seconds: float) -> str:
         told += f", of market time {new_york(status.first_us)} to {new_york(status.last_us)}"
     if status.skips:
         told += f"; {timedelta(microseconds=status.skipped_us)} between sessions were passed over"
-    # What has arrived is not sent again: of a failure nobody knows where it ends.
-    goes_on_us = {"stopped": status.next_us, "failed": status.first_us}.get(status.state)
+    # After a failure nobody knows what has arrived; topics tell, and what they have is not sent again.
+    is_from_first = status.state == "failed" and to is To.TOPICS
+    goes_on_us = status.first_us if is_from_first else status.next_us
     if goes_on_us is not None:
         told += f". The same with --start {new_york(goes_on_us)} goes on"
     return told + "."
