@@ -58,7 +58,7 @@ def history(where: VendorSettings) -> Written:
     chosen = [Selection("AAPL", "quote"), Selection("AAPL", "ohlcv1m"), Selection("SPXW", "quote1m", "option")]
     backtest = Written(where.kafka_bootstrap, where.registry_url, chosen)
     for task, rows in zip(backtest.tasks, (QUOTES, BARS, CHAIN), strict=True):
-        task.write(rows.slice(0, 7)).write(rows.slice(7)).complete()
+        task.add(rows.slice(0, 7)).add(rows.slice(7)).complete()
     return backtest.say("completed")
 
 

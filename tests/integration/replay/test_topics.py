@@ -5,12 +5,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 
 from stoculus.errors import BrokerUnavailable, Conflict, InvalidRequest, NotFound, TopicLost
+from stoculus.export import Format
+from stoculus.export.backtest import export_backtest
 from stoculus.kafka import admin
 from stoculus.kafka.ends import topic_ends
 from stoculus.records.catalog import record_type
@@ -220,6 +223,18 @@ def test_what_cannot_be_replayed_is_told(where: VendorSettings, history: Written
     refused(InvalidRequest, "is not a replay id", id="No Id")
     refused(InvalidRequest, "is no speed", speed=0)
     refused(InvalidRequest, "not after the start", start="2024-01-03", end="2024-01-02")
+
+
+def test_an_export_is_replayed_as_its_backtest(
+    history: Written, where: VendorSettings, read: Read, tmp_path: Path
+) -> None:
+    export_backtest(where, history.backtest_id, tmp_path, Format.PARQUET, None, lambda _: None)
+
+    with Replay(f"file:{tmp_path}/{history.backtest_id}", settings=where, speed="max") as replay:
+        replay.wait()
+
+    assert replay.id == history.backtest_id
+    assert same_as_history(history, replay, read)
 
 
 def wait_for_records(playing: Replay, count: int) -> None:
