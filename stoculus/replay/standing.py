@@ -1,6 +1,7 @@
 """What stands on topics that are played to: the records of an earlier run, or what has arrived of this one."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -18,6 +19,7 @@ from stoculus.settings import Connections
 
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _LOOK_BACK_RECORDS: Final = 1_000
+_AT_ONCE: Final = 16
 
 
 class Standing:
@@ -54,8 +56,13 @@ class Standing:
             raise admin.broker_error(error, "reading the ends of replayed topics") from error
         return {number: by_name[self._names[number]] for number in numbers}
 
-    def mark(self, number: int) -> Mark | None:
-        """How far a topic has come, None where it is empty."""
+    def marks(self, numbers: Sequence[int]) -> dict[int, Mark]:
+        """How far each has come; empty ones are left out."""
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            found = zip(numbers, threads.map(self._mark, numbers), strict=True)
+            return {number: mark for number, mark in found if mark is not None}
+
+    def _mark(self, number: int) -> Mark | None:
         topic, schema = self._names[number], self._schemas[number]
         span = _LOOK_BACK_RECORDS
         with PartitionReader(self._bootstrap, topic) as reader:

@@ -80,8 +80,7 @@ class ToTopics:
         self._headers = _headers({feed.schema.record.name: feed.schema.record for feed in feeds}, settings.registry_url)
         self._standing = Standing(settings, self.names, [feed.schema for feed in feeds])
         there = self._standing.those_there()
-        found = {number: self._standing.mark(number) for number in there}
-        self.marks = {number: mark for number, mark in found.items() if mark is not None}
+        self.marks = self._standing.marks(there)
         self.missing = 0
         self._ends = Counter(self._standing.ends(there))
         self._handed: Counter[int] = Counter()
@@ -172,26 +171,17 @@ class ToTopics:
                 return False
             ends = self._standing.ends(there)
             missing = self._missing(ends)
-            learnt = {number: self._learnt(number, ends[number] - self._ends[number]) for number in there}
+            arrived = {number: end - self._ends[number] for number, end in ends.items() if end > self._ends[number]}
+            tails = self._standing.marks(list(arrived))
         except (BrokerUnavailable, RegistryUnavailable):
             return False
-        self.marks |= {number: mark for number, mark in learnt.items() if mark is not None}
+        self.marks |= {number: _own(tail, arrived[number], self.marks.get(number)) for number, tail in tails.items()}
         self.missing = sum(missing.values())
         self._ends = Counter(ends)
         self._handed.clear()
         self._acked, self._moved_s, self._is_lost = 0, now_s, False
         self._producer = Producer(self._config)
         return True
-
-    def _learnt(self, number: int, arrived: int) -> Mark | None:
-        """How far a topic has come by some more records; None where none has arrived."""
-        mark = self._standing.mark(number) if arrived else None
-        if mark is None:
-            return None
-        before = self.marks.get(number)
-        # At its end there may be records of before a seek that have the same time.
-        own = arrived + (before.records if before and before.us == mark.us else 0)
-        return Mark(mark.us, min(mark.records, own))
 
     def _missing(self, ends: Mapping[int, int]) -> dict[int, int]:
         """How many of the records that were handed over each topic lacks; raise TopicLost where it has more."""
@@ -231,6 +221,12 @@ class ToTopics:
                 self._producer.poll(_FULL_POLL_S)
         numbers, counts = np.unique(topic_of, return_counts=True)
         self._handed.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+
+
+def _own(tail: Mark, arrived: int, before: Mark | None) -> Mark:
+    """The end of a topic by so many more records. Those of before a seek may have the same time: they do not count."""
+    own = arrived + (before.records if before and before.us == tail.us else 0)
+    return Mark(tail.us, min(tail.records, own))
 
 
 def _headers(records: dict[str, RecordType], url: str) -> dict[str, bytes]:

@@ -132,7 +132,7 @@ def test_keys_pause_seek_hasten_and_end_it(history: Written, where: VendorSettin
         shown.press(b"\x1b[C", b"\x1b[C", b"\x1b[D")
         shown.read_until("09:31:")
         shown.press(b" ")
-        shown.read_until(f"{count + 2} records  playing")
+        shown.read_until(f"{count + 1} records  playing")
         shown.press(b"q")
         shown.read_until("Stopped: .* --start 2024-01-02T09:31:")
         assert shown.process.wait() == 0
@@ -140,7 +140,7 @@ def test_keys_pause_seek_hasten_and_end_it(history: Written, where: VendorSettin
     times = [each.time_ms for each in read(f"stock-aapl-quote-replay-{replay_id}")]
     steps = [later - earlier for earlier, later in pairwise(times)]
     assert steps.pop(count - 1) in (60_000, 60_500)
-    assert set(steps) == {500}
+    assert set(steps) <= {500}
 
 
 def test_control_c_stops_it_and_start_goes_on(
