@@ -8,13 +8,15 @@ import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from stoculus.errors import SettingsInvalid
 
 PREFIX = "STOCULUS_"
+FILE = "_FILE"
+"""Ends the name of a variable that names the file of a secret."""
 
 Tier = Literal["free", "value", "standard", "pro"]
 
@@ -28,17 +30,37 @@ class SuiteSettings(BaseModel):
     def load(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings from the environment; raise SettingsInvalid for unknown names and wrong values.
 
-        A variable that is set to nothing counts as not set.
+        A variable that is set to nothing counts as not set. A secret `x` is also read from the file that
+        `STOCULUS_X_FILE` names. The `field` of the error has the names of the variables at fault.
         """
         refuse_unknown(environ)
-        given = {name: environ.get(PREFIX + name.upper(), "") for name in cls.model_fields}
-        known = {name: value for name, value in given.items() if value}
+        secrets = cls.secret_fields()
+        given: dict[str, str | SecretStr] = {}
+        for name in cls.model_fields:
+            variable = PREFIX + name.upper()
+            value = _secret(variable, environ) if name in secrets else environ.get(variable)
+            if value:
+                given[name] = value
         try:
-            return cls.model_validate(known)
+            return cls.model_validate(given)
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_input=False)[0]
             name = PREFIX + str(first["loc"][0]).upper()
-            raise SettingsInvalid(f"{name} is wrong: {first['msg']}.", remedy="Correct it or unset it.") from error
+            raise SettingsInvalid(
+                f"{name} is wrong: {first['msg']}.", remedy="Correct it or unset it.", field=name
+            ) from error
+
+    @classmethod
+    def secret_fields(cls) -> set[str]:
+        """The names of the fields that hold secrets: those of the type SecretStr, or SecretStr | None."""
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        return {name for name, kind in kinds.items() if kind is SecretStr or SecretStr in get_args(kind)}
+
+    @classmethod
+    def variables(cls) -> set[str]:
+        """Every variable that is read."""
+        names = {PREFIX + name.upper() for name in cls.model_fields}
+        return names | {PREFIX + name.upper() + FILE for name in cls.secret_fields()}
 
 
 class Connections(SuiteSettings):
@@ -161,7 +183,7 @@ def all_settings() -> list[type[SuiteSettings]]:
 
 def known_names() -> set[str]:
     """Every variable that some program of the suite reads."""
-    return {PREFIX + name.upper() for settings in all_settings() for name in settings.model_fields}
+    return {name for settings in all_settings() for name in settings.variables()}
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:
@@ -172,3 +194,33 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known], n=1)
             hint = f"Did you mean {PREFIX}{near[0]}?" if near else "Unset it."
             raise SettingsInvalid(f"{name} is not a setting of Stoculus.", remedy=hint)
+
+
+def _secret(variable: str, environ: Mapping[str, str]) -> SecretStr | None:
+    """A secret, of its variable or of its file without the newline at the end; None where neither is given."""
+    file_variable = variable + FILE
+    value, path = environ.get(variable), environ.get(file_variable)
+    if not path:
+        return SecretStr(value) if value else None
+    if value:
+        raise SettingsInvalid(
+            f"{variable} and {file_variable} are both set.",
+            remedy=f"Unset one of them; {file_variable} is the safer one.",
+            field=f"{variable} {file_variable}",
+        )
+    try:
+        held = Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsInvalid(
+            f"The file that {file_variable} names cannot be read: {cause}.",
+            remedy="Name a file with the secret in it, which this user may read.",
+            field=file_variable,
+        ) from None
+    if not held:
+        raise SettingsInvalid(
+            f"The file that {file_variable} names is empty.",
+            remedy="Write the secret into it.",
+            field=file_variable,
+        )
+    return SecretStr(held)

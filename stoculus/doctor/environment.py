@@ -7,7 +7,7 @@ from typing import Final
 from stoculus.doctor.probe import Line
 from stoculus.errors import SettingsInvalid
 from stoculus.kafka import consume, enqueue
-from stoculus.settings import PREFIX, SuiteSettings, all_settings, known_names, refuse_unknown
+from stoculus.settings import FILE, PREFIX, SuiteSettings, all_settings, known_names, refuse_unknown
 
 _PART: Final = "settings"
 _SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|CREDENTIALS")
@@ -18,7 +18,7 @@ def known(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without variables that are unknown, or that a program would refuse."""
     names = known_names()
     kept = {name: value for name, value in environment.items() if not name.startswith(PREFIX) or name in names}
-    wrong = {str(error.field) for error in _wrong_values(kept)}
+    wrong = {name for error in _wrong_values(kept) for name in str(error.field).split()}
     return {name: value for name, value in kept.items() if name not in wrong}
 
 
@@ -50,25 +50,32 @@ def probe_program(versions: Mapping[str, str]) -> Iterator[Line]:
 
 
 def _wrong_values(given: Mapping[str, str]) -> list[SettingsInvalid]:
-    """One for each variable that a program refuses; `field` is its name."""
+    """What programs refuse; `field` has the names of the variables at fault."""
     found: dict[str, SettingsInvalid] = {}
     for settings in all_settings():
-        for name in settings.model_fields:
-            variable = PREFIX + name.upper()
-            if variable in given and (error := _refused(settings, variable, given[variable])):
-                found.setdefault(variable, error)
+        left = {name: value for name, value in given.items() if name in settings.variables()}
+        while left and (error := _refused(settings, left)):
+            found.setdefault(str(error.field), error)
+            faulty = set(str(error.field).split()) & left.keys()
+            left = {name: value for name, value in left.items() if faulty and name not in faulty}
     return list(found.values())
 
 
-def _refused(settings: type[SuiteSettings], variable: str, value: str) -> SettingsInvalid | None:
+def _refused(settings: type[SuiteSettings], given: Mapping[str, str]) -> SettingsInvalid | None:
     try:
-        settings.load({variable: value})
+        settings.load(given)
     except SettingsInvalid as error:
-        return SettingsInvalid(error.message, remedy=error.remedy, field=variable)
+        return error
     return None
 
 
 def _shown(name: str, value: str) -> str:
-    if _SECRET.search(name) and not name.endswith("_FILE"):
+    is_secret = _SECRET.search(name) or name.removesuffix(FILE) in _secrets()
+    # What is no path may be a secret that was mistaken for one.
+    if is_secret and not (name.endswith(FILE) and value.startswith("/")):
         return "(not shown)"
     return _USER_OF_A_URL.sub("…", value)
+
+
+def _secrets() -> set[str]:
+    return {PREFIX + name.upper() for settings in all_settings() for name in settings.secret_fields()}

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from stoculus.errors import SettingsInvalid
 from stoculus.settings import (
@@ -11,6 +12,7 @@ from stoculus.settings import (
     ServiceSettings,
     SimulatorSettings,
     SuiteSettings,
+    known_names,
 )
 
 PROGRAMS = [ClientSettings, ServiceSettings, CoordinatorSettings, SimulatorSettings, LocalSettings]
@@ -89,3 +91,73 @@ def test_settings_are_read_from_what_is_given_not_from_the_environment_of_the_pr
     monkeypatch.setenv("STOCULUS_THETA_TIER", "pro")
 
     assert ServiceSettings.load({}).theta_tier == "free"
+
+
+class Guarded(SuiteSettings):
+    """A program with a secret."""
+
+    canary_pin: SecretStr | None = None
+    canary_place: str = ""
+
+
+def pin(settings: Guarded) -> str | None:
+    return settings.canary_pin.get_secret_value() if settings.canary_pin else None
+
+
+def test_a_secret_is_read_from_its_variable() -> None:
+    assert pin(Guarded.load({"STOCULUS_CANARY_PIN": "canary"})) == "canary"
+    assert pin(Guarded.load({"STOCULUS_CANARY_PIN_FILE": ""})) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "read"), [(b"canary", "canary"), (b"canary\n", "canary"), (b"canary\r\n", "canary"), (b" a\n\n", " a\n")]
+)
+def test_a_secret_is_read_from_the_file_that_a_variable_names_less_the_last_newline(
+    tmp_path: Path, held: bytes, read: str
+) -> None:
+    (file := tmp_path / "secret").write_bytes(held)
+
+    assert pin(Guarded.load({"STOCULUS_CANARY_PIN_FILE": str(file)})) == read
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [(None, "cannot be read: No such file"), (b"\n", "is empty"), (b"\xff\xfe", "cannot be read: it is no text")],
+)
+def test_a_file_without_a_secret_is_refused(tmp_path: Path, held: bytes | None, told: str) -> None:
+    file = tmp_path / "secret"
+    if held is not None:
+        file.write_bytes(held)
+
+    with pytest.raises(SettingsInvalid, match=f"STOCULUS_CANARY_PIN_FILE names {told}") as caught:
+        Guarded.load({"STOCULUS_CANARY_PIN_FILE": str(file)})
+
+    assert caught.value.remedy
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    (file := tmp_path / "secret").write_text("canary")
+
+    with pytest.raises(SettingsInvalid, match=r"STOCULUS_CANARY_PIN and STOCULUS_CANARY_PIN_FILE are both set"):
+        Guarded.load({"STOCULUS_CANARY_PIN": "canary", "STOCULUS_CANARY_PIN_FILE": str(file)})
+
+
+def test_only_secrets_are_read_from_files() -> None:
+    with pytest.raises(SettingsInvalid, match="STOCULUS_CANARY_PLACE_FILE is not a setting"):
+        Guarded.load({"STOCULUS_CANARY_PLACE_FILE": "/etc/hostname"})
+
+
+def test_a_program_does_not_stumble_over_the_secret_of_another() -> None:
+    assert {"STOCULUS_CANARY_PIN", "STOCULUS_CANARY_PIN_FILE"} <= known_names()
+    assert ServiceSettings.load({"STOCULUS_CANARY_PIN_FILE": "/nowhere"}).theta_tier == "free"
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    settings = Guarded.load({"STOCULUS_CANARY_PIN": "canary"})
+    shown = [repr(settings), str(settings), settings.model_dump_json()]
+
+    with pytest.raises(SettingsInvalid) as caught:
+        Guarded.load({"STOCULUS_CANARY_PIN_FILE": "canary"})  # the secret where the name of its file belongs
+    shown += [repr(caught.value), str(caught.value), str(caught.value.__cause__)]
+
+    assert "canary" not in "".join(shown).replace("canary_", "")

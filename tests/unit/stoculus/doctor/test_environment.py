@@ -1,9 +1,13 @@
+from typing import Self
+
 import pytest
+from pydantic import model_validator
 
 from stoculus.doctor import environment
 from stoculus.doctor.environment import known, probe_program, probe_settings
+from stoculus.errors import SettingsInvalid
 from stoculus.kafka import enqueue
-from stoculus.settings import ClientSettings
+from stoculus.settings import ClientSettings, SuiteSettings
 
 
 def told(variables: dict[str, str]) -> list[tuple[str, str]]:
@@ -32,13 +36,34 @@ def test_a_wrong_value_is_told_once_whoever_reads_it() -> None:
     assert shown == ("ok", "STOCULUS_THETA_TIER = gold, from the environment")
 
 
+def test_what_does_not_go_together_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pair(SuiteSettings):
+        pair_left: int = 0
+        pair_right: int = 0
+
+        @model_validator(mode="after")
+        def _agree(self) -> Self:
+            if self.pair_left != self.pair_right:
+                raise SettingsInvalid("They differ.", field="STOCULUS_PAIR_LEFT STOCULUS_PAIR_RIGHT")
+            return self
+
+    monkeypatch.setattr(environment, "all_settings", lambda: [Pair, ClientSettings])
+    differing = {"STOCULUS_PAIR_LEFT": "1", "STOCULUS_PAIR_RIGHT": "2", "STOCULUS_KAFKA_BOOTSTRAP": "k:1"}
+
+    assert [text for level, text in told(differing) if level == "failed"] == ["They differ."]
+    assert known(differing) == {"STOCULUS_KAFKA_BOOTSTRAP": "k:1"}
+    assert [level for level, _ in told(differing | {"STOCULUS_PAIR_LEFT": "2"})] == ["ok"] * 3
+
+
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {"STOCULUS_THETA_PASSWORD", "STOCULUS_THETA_PASSWORD_FILE", "STOCULUS_STORE_URL"}
+    names = {"STOCULUS_THETA_PASSWORD", "STOCULUS_THETA_PASSWORD_FILE", "STOCULUS_STORE_URL", "STOCULUS_API_KEY_FILE"}
     monkeypatch.setattr(environment, "known_names", lambda: names)
     monkeypatch.setattr(environment, "refuse_unknown", lambda _: None)
+    monkeypatch.setattr(environment, "all_settings", lambda: [])
     variables = {
         "STOCULUS_THETA_PASSWORD": "canary",
         "STOCULUS_THETA_PASSWORD_FILE": "/run/secrets/theta",
+        "STOCULUS_API_KEY_FILE": "canary",
         "STOCULUS_STORE_URL": "postgresql://me:canary@db/stoculus",
     }
 
@@ -46,6 +71,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "canary" not in "".join(found)
     assert found == [
+        "STOCULUS_API_KEY_FILE = (not shown), from the environment",
         "STOCULUS_STORE_URL = postgresql://…@db/stoculus, from the environment",
         "STOCULUS_THETA_PASSWORD = (not shown), from the environment",
         "STOCULUS_THETA_PASSWORD_FILE = /run/secrets/theta, from the environment",
