@@ -4,13 +4,23 @@ They stand in one module so that a variable that no program knows can be refused
 """
 
 import difflib
+import ipaddress
 import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from stoculus.errors import SettingsInvalid
 
@@ -19,12 +29,45 @@ FILE = "_FILE"
 """Ends the name of a variable that names the file of a secret."""
 
 Tier = Literal["free", "value", "standard", "pro"]
+Access = Literal["keys", "open"]
+
+SHORTEST_SECRET: Final = 16
+_DEFAULT_SECRETS: Final = ("change", "secret", "password", "example")
+_MAKE_SECRET: Final = "`openssl rand -hex 32`"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _strong(secret: SecretStr | None) -> SecretStr | None:
+    """Refuse what anybody could guess, and what no header can hold."""
+    text = secret.get_secret_value() if secret else None
+    if text is None:
+        return None
+    if len(text) < SHORTEST_SECRET:
+        why = f"it is shorter than {SHORTEST_SECRET} characters"
+    elif text.lower().startswith(_DEFAULT_SECRETS) or len(set(text)) < SHORTEST_SECRET // 2:
+        why = "anybody would guess it"
+    elif not (text.isascii() and text.isprintable()) or " " in text:
+        why = "it has characters that no header can hold"
+    else:
+        return secret
+    raise PydanticCustomError("secret", "{why}", {"why": why, "remedy": f"Make another: {_MAKE_SECRET}."})
+
+
+Strong = Annotated[SecretStr | None, AfterValidator(_strong)]
+"""A secret that this suite makes up itself."""
 
 
 class SuiteSettings(BaseModel):
     """What each program's settings share: the prefix, and `load`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -46,9 +89,8 @@ class SuiteSettings(BaseModel):
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             name = PREFIX + str(first["loc"][0]).upper()
-            raise SettingsInvalid(
-                f"{name} is wrong: {first['msg']}.", remedy="Correct it or unset it.", field=name
-            ) from error
+            remedy = first.get("ctx", {}).get("remedy", "Correct it or unset it.")
+            raise SettingsInvalid(f"{name} is wrong: {first['msg']}.", remedy=remedy, field=name) from error
 
     @classmethod
     def secret_fields(cls) -> set[str]:
@@ -74,12 +116,14 @@ class ClientSettings(Connections):
     """The command line's."""
 
     coordinator_url: str = "http://127.0.0.1:8000"
+    api_key: SecretStr | None = Field(default=None, description="of the coordinator, where STOCULUS_ACCESS is keys")
 
 
 class VendorSettings(Connections):
     """What the services that ask the terminal share."""
 
     host: str = "127.0.0.1"
+    service_token: Strong = Field(default=None, description="who does not send it is refused")
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
     theta_idle_timeout_s: float = Field(
@@ -123,6 +167,15 @@ class CoordinatorSettings(Connections):
     """The coordinator's."""
 
     host: str = "127.0.0.1"
+    access: Access | None = Field(
+        default=None,
+        description="open: whoever reaches the port may use it; unset: open, on a host that this machine alone reaches",
+    )
+    admin_key: Strong = Field(default=None, description="a key for all, to make others")
+    service_token: Strong = Field(default=None, description="sent to the services")
+    requests_per_s: float = Field(default=100, gt=0, description="of each key, or each address where access is open")
+    requests_burst: int = Field(default=400, ge=1, description="requests at once that are taken after a rest")
+    event_streams: int = Field(default=100, ge=1, description="followed at once by each key or address")
     coordinator_port: int = 8000
     historical_stock_url: str = "http://127.0.0.1:8101"
     historical_option_url: str = "http://127.0.0.1:8102"
@@ -134,6 +187,22 @@ class CoordinatorSettings(Connections):
     max_partitions: int = Field(
         default=4000, ge=1, description="partitions that the broker can hold, all topics together"
     )
+
+    @model_validator(mode="after")
+    def _access_is_said(self) -> Self:
+        if self.access is None and not is_loopback(self.host):
+            raise SettingsInvalid(
+                f"STOCULUS_ACCESS is not set, and the coordinator listens on {self.host}, which others may reach.",
+                remedy="Set it to keys, with STOCULUS_ADMIN_KEY_FILE; or to open, where all who reach it may use it.",
+                field="STOCULUS_ACCESS STOCULUS_HOST",
+            )
+        if self.access == "keys" and self.admin_key is None:
+            raise SettingsInvalid(
+                "STOCULUS_ADMIN_KEY is not set, and with STOCULUS_ACCESS=keys nobody could make a key without it.",
+                remedy=f"Set STOCULUS_ADMIN_KEY_FILE to a file with a random text: {_MAKE_SECRET}.",
+                field="STOCULUS_ACCESS STOCULUS_ADMIN_KEY",
+            )
+        return self
 
 
 class SimulatorSettings(SuiteSettings):
