@@ -21,7 +21,6 @@
         ├── VendorRefused          400, 404, 410, 473, 475, 476: the terminal rejects the request
         ├── VendorAnswerMalformed  200 with a body that is no table
         ├── TierTooLow             403, 471: the account may not see this
-        ├── SessionTaken           478: another terminal logged in on the account
         ├── NoData                 472: the vendor has nothing for the request
         ├── LargeRequest           570: too much for one answer
         ├── ColumnsMissing         the vendor's header lacks columns
@@ -97,6 +96,9 @@ class VendorBodyCut(Transient): ...
 class VendorFault(Transient): ...
 
 
+class SessionTaken(Transient): ...
+
+
 class BrokerUnavailable(Transient): ...
 
 
@@ -135,10 +137,6 @@ class VendorAnswerMalformed(Terminal):
 
 class TierTooLow(Terminal):
     http_status = 422
-
-
-class SessionTaken(Terminal):
-    http_status = 503
 
 
 class NoData(Terminal):

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -119,16 +120,50 @@ class ClientSettings(Connections):
     api_key: SecretStr | None = Field(default=None, description="of the coordinator, where STOCULUS_ACCESS is keys")
 
 
-class VendorSettings(Connections):
-    """What the services that ask the terminal share."""
+class TerminalSettings(SuiteSettings):
+    """How the vendor's terminal is run: by theta-terminal, or by each service that asks it (`embedded`)."""
 
     host: str = "127.0.0.1"
+    theta_mode: Literal["shared", "embedded"] = Field(
+        default="shared", description="embedded: a service runs a terminal of its own, with an account of its own"
+    )
+    theta_email: SecretStr | None = None
+    theta_password: SecretStr | None = None
+    terminal_dir: Path = Field(default=Path("var/terminal"), description="the jar's own folder: it writes beside itself")
+    terminal_jar: Path | None = Field(default=None, description="a jar that is copied into the folder")
+    terminal_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="of the jar; no other is started"
+    )
+    terminal_url: str | None = Field(default=None, description="where the jar is fetched from, if it is not there")
+    terminal_heap_mb: int = Field(default=2048, ge=64)
+    terminal_java: str = Field(default="java", description="Java 21 or newer")
+    terminal_port: int = Field(default=8104, description="of theta-terminal's own /readyz and /metrics")
+    terminal_rest_port: int = Field(default=25503, description="of the jar, on loopback")
+    terminal_stream_port: int = Field(default=25520, description="of the jar, on loopback")
+
+
+class VendorSettings(Connections, TerminalSettings):
+    """What the services that ask the terminal share."""
+
     service_token: Strong = Field(default=None, description="who does not send it is refused")
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
     theta_idle_timeout_s: float = Field(
         default=60, gt=0, description="seconds without a byte before a request is given up"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at_own_terminal(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A terminal of its own is on loopback, whatever the address of a shared one is."""
+        if given.get("theta_mode") != "embedded":
+            return given
+        rest, stream = (
+            given.get(name, TerminalSettings.model_fields[name].default)
+            for name in ("terminal_rest_port", "terminal_stream_port")
+        )
+        urls = {"theta_url": f"http://127.0.0.1:{rest}", "theta_stream_url": f"ws://127.0.0.1:{stream}/v1/events"}
+        return given | {name: url for name, url in urls.items() if name in cls.model_fields}
 
 
 class ServiceSettings(VendorSettings):

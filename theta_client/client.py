@@ -12,7 +12,7 @@ from typing import Literal, Self, TypeVar
 
 import pyarrow as pa
 
-from stoculus.errors import LargeRequest, NoData, Transient
+from stoculus.errors import LargeRequest, NoData, SessionTaken, Transient
 from stoculus.instruments import OptionContract
 from theta_client.body import read_blocks
 from theta_client.lists import CALENDAR_COLUMNS, CalendarDay, calendar_day_of, day_of, parse_list
@@ -22,7 +22,7 @@ from theta_client.protocol import EVIDENCE_BYTES, Tier, error_of
 from theta_client.requests import HistoryRequest, Request, day_text
 from theta_client.session import BUDGETS, Account, Budget
 from theta_client.table import BadRow, Block
-from theta_client.transport import Answer, Cancelled, Transport
+from theta_client.transport import USER_AGENT, Answer, Cancelled, Transport
 from theta_client.windows import Kind, OptionKind, Window, plan_option_windows, plan_windows
 
 __all__ = [
@@ -50,13 +50,16 @@ class ThetaClient:
         url: str,
         tier: Tier | str,
         *,
+        user_agent: str = USER_AGENT,
         connect_timeout_s: float = 5.0,
         idle_timeout_s: float = 300.0,
         budgets: Mapping[type[Transient], Budget] = BUDGETS,
         sleep: Callable[[float, threading.Event], object] = lambda seconds, aborted: aborted.wait(seconds),
         random: Callable[[], float] = random_numbers.random,
     ) -> None:
-        self._transport = Transport(url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s)
+        self._transport = Transport(
+            url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s, user_agent=user_agent
+        )
         self._account = Account(Tier(tier), self.status, budgets=budgets, sleep=sleep, random=random)
         self._readers = ThreadPoolExecutor(_MOST_READERS, thread_name_prefix="read")
         # As few as can work at once: each keeps memory that it once had.
@@ -66,6 +69,15 @@ class ThetaClient:
     def tier(self) -> Tier:
         """The account's tier: as set, corrected by what a 403 said."""
         return self._account.tier
+
+    @property
+    def session_taken(self) -> SessionTaken | None:
+        """Set while another login holds the account: nothing is fetched until the terminal is CONNECTED again."""
+        return self._account.taken
+
+    def look_at_session(self) -> None:
+        """Ask the terminal whether the account is ours, once and soon."""
+        self._account.look(threading.Event())
 
     def close(self) -> None:
         """Close the pool's connections."""

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from typing import Final
 
 from stoculus.errors import (
     LargeRequest,
@@ -33,6 +34,10 @@ class Tier(StrEnum):
         return {Tier.FREE: 1, Tier.VALUE: 2, Tier.STANDARD: 4, Tier.PRO: 8}[self]
 
 
+SESSION_TAKEN_REMEDY: Final = (
+    "Another terminal or library logged in on this account: stop it, then restart the one terminal. "
+    "Work goes on by itself then."
+)
 _BUG = "This is a fault of the client: report it with the detail."
 _AGAIN = "Try again later; the terminal's log says more."
 _MEANINGS: dict[int, tuple[str, type[StoculusError], str]] = {
@@ -50,11 +55,7 @@ _MEANINGS: dict[int, tuple[str, type[StoculusError], str]] = {
     475: ("cannot parse the request", VendorRefused, _BUG),
     476: ("wrong address", VendorRefused, "Let every caller use the same host name; restart the terminal."),
     477: ("no such page", VendorFault, _AGAIN),
-    478: (
-        "session taken",
-        SessionTaken,
-        "Another terminal or library logged in on this account: stop it, then restart the one terminal.",
-    ),
+    478: ("session taken", SessionTaken, SESSION_TAKEN_REMEDY),
     500: ("server error", VendorFault, _AGAIN),
     503: ("unavailable", VendorDisconnected, _AGAIN),
     570: ("large request", LargeRequest, "Ask for a shorter range."),

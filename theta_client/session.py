@@ -20,7 +20,7 @@ from stoculus.errors import (
     VendorStarting,
     VendorUnreachable,
 )
-from theta_client.protocol import Tier, own_tier
+from theta_client.protocol import SESSION_TAKEN_REMEDY, Tier, own_tier
 from theta_client.transport import Cancelled
 
 Item = TypeVar("Item")
@@ -87,6 +87,22 @@ class Account:
         """The tier as set, or as the last 403 named it."""
         return self._tier
 
+    @property
+    def taken(self) -> SessionTaken | None:
+        """Set while another login holds the account, as far as is known: by a request that was refused, or a look."""
+        return self._taken
+
+    def look(self, aborted: threading.Event) -> None:
+        """Ask the terminal whether the account is ours."""
+        word = self._word(aborted)
+        if word == "CONNECTED":
+            self._taken = None
+        elif word == "UNVERIFIED" and self._taken is None:
+            self._taken = SessionTaken(
+                "The Theta Terminal is UNVERIFIED: its account is not accepted, or another terminal has logged in on it.",
+                remedy=SESSION_TAKEN_REMEDY,
+            )
+
     def fetch(
         self, attempt: Callable[[], Iterator[Item]], aborted: threading.Event, *, hurried: bool = False
     ) -> Iterator[Item]:
@@ -105,15 +121,15 @@ class Account:
                         yielded = True
                         yield item
                 return
+            except SessionTaken as error:
+                self._taken = error
+                raise
             except Transient as error:
                 if yielded:
                     raise
                 self._wait_out(error, budgets[type(error)], spent, aborted)
             except TierTooLow as error:
                 self._learn(own_tier(error.detail))
-                raise
-            except SessionTaken as error:
-                self._taken = error
                 raise
 
     @contextmanager
@@ -137,18 +153,16 @@ class Account:
                 self._changed.notify_all()
 
     def _check_session(self, aborted: threading.Event) -> None:
-        taken = self._taken
-        if taken is None:
-            return
-        if not self._connected(aborted):
+        if self._taken is not None:
+            self.look(aborted)
+        if (taken := self._taken) is not None:
             raise SessionTaken(taken.message, remedy=taken.remedy, detail=taken.detail)
-        self._taken = None
 
-    def _connected(self, aborted: threading.Event) -> bool:
+    def _word(self, aborted: threading.Event) -> str:
         try:
-            return self._status(aborted) == "CONNECTED"
+            return self._status(aborted)
         except StoculusError:  # a terminal that cannot say its status is not connected, whatever the reason
-            return False
+            return ""
 
     def _wait_out(
         self, error: Transient, budget: Budget, spent: Counter[type[Transient]], aborted: threading.Event
@@ -158,7 +172,7 @@ class Account:
             self._sleep(self._random() * budget.longest_wait_s(spent[cause]), aborted)
             self._raise_if(aborted)
             spent[cause] += 1
-            if cause not in (VendorDisconnected, VendorStarting) or self._connected(aborted):
+            if cause not in (VendorDisconnected, VendorStarting) or self._word(aborted) == "CONNECTED":
                 return
         raise error
 

@@ -4,13 +4,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpcore2
 import httpx2
 
 from stoculus.errors import VendorBodyCut, VendorSilent, VendorUnreachable
 
+USER_AGENT: Final = "stoculus"
 _LOOK_UP_S = 0.1  # how often a silent wait looks whether it is still wanted
 _READ_BYTES = 256 * 1024  # httpcore asks for a quarter of it, and each read costs
 _waiting = threading.local()  # .aborted: the event of the request that this thread waits for
@@ -38,14 +39,16 @@ class Answer:
 
 
 class Transport:
-    """GET requests to one terminal. `idle_timeout_s` is the longest silence, before the answer or inside it."""
+    """GET requests to one terminal. `idle_timeout_s` is the longest silence, before the answer or inside it.
 
-    def __init__(self, url: str, *, connect_timeout_s: float, idle_timeout_s: float) -> None:
+    `user_agent` tells the programs apart: a proxy in between may give one of them a lane of its own.
+    """
+
+    def __init__(self, url: str, *, connect_timeout_s: float, idle_timeout_s: float, user_agent: str = USER_AGENT) -> None:
         self._url = url.rstrip("/")
         self._timeout = httpx2.Timeout(idle_timeout_s, connect=connect_timeout_s, pool=None)
-        self._client = httpx2.Client(
-            transport=_Pool(), timeout=self._timeout, headers={"accept": "*/*", "accept-encoding": "identity"}
-        )
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": user_agent}
+        self._client = httpx2.Client(transport=_Pool(), timeout=self._timeout, headers=headers)
 
     def close(self) -> None:
         self._client.close()

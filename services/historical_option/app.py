@@ -7,7 +7,8 @@ from services.historical_option.job import OptionJob
 from services.historical_option.plan import OptionPlanner
 from services.historical_option.sort import ChainSorter
 from services.kit.chains import Chains
-from services.kit.service import build_service, connect_vendor, utc_now
+from services.kit.service import build_service, utc_now
+from services.kit.vendor import Vendor
 from stoculus.settings import ServiceSettings
 from stoculus.tasks import OptionTask
 
@@ -17,13 +18,14 @@ _SORT_MB = 64
 
 def build(settings: ServiceSettings) -> FastAPI:
     """The app of historical-option."""
-    client = connect_vendor(settings)
+    vendor = Vendor(settings, "historical-option")
+    client = vendor.client
     chains = Chains(client, utc_now)
     sorter = ChainSorter(settings.memory_budget_mb, settings.spill_dir)
     app = build_service(
         "historical-option",
         settings,
-        client,
+        vendor,
         OptionTask,
         lambda task: OptionJob(task, client, chains, sorter),
         OptionPlanner(client, chains, utc_now),

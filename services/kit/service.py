@@ -21,38 +21,38 @@ from services.kit.planning import Planner
 from services.kit.pool import TaskPool
 from services.kit.runner import TaskRunner
 from services.kit.tasks import task_routes
-from stoculus.errors import SettingsInvalid, StoculusError
+from services.kit.vendor import Vendor
+from stoculus.errors import SettingsInvalid, StoculusError, Transient
 from stoculus.kafka import admin, registry
-from stoculus.settings import ServiceSettings, VendorSettings
+from stoculus.settings import ServiceSettings, TerminalSettings
 from stoculus.tasks import HistoricalTask
-from theta_client.client import ThetaClient
 
 EX_CONFIG: Final = 78
+EX_TEMPFAIL: Final = 75
 
 AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
-AnySettings = TypeVar("AnySettings", bound=VendorSettings)
-
-
-def connect_vendor(settings: VendorSettings) -> ThetaClient:
-    """The client of the terminal that the settings name. Nothing is connected before it is needed."""
-    return ThetaClient(settings.theta_url, settings.theta_tier, idle_timeout_s=settings.theta_idle_timeout_s)
+AnySettings = TypeVar("AnySettings", bound=TerminalSettings)
 
 
 def run(kind: type[AnySettings], build: Callable[[AnySettings], FastAPI], port_of: Callable[[AnySettings], int]) -> int:
-    """Serve what `build` makes of settings of a kind until SIGTERM. Exit code 78 (EX_CONFIG) for a wrong setting."""
+    """Serve what `build` makes of settings of a kind until SIGTERM.
+
+    Exit code 78 (EX_CONFIG) for a wrong setting, 75 (EX_TEMPFAIL) for a jar that cannot be fetched now.
+    """
     try:
         settings = kind.load(os.environ)
-    except SettingsInvalid as error:
+        app = build(settings)
+    except (SettingsInvalid, Transient) as error:
         sys.stderr.write(f"{error}\n")
-        return EX_CONFIG
-    serve(build(settings), settings.host, port_of(settings))
+        return EX_TEMPFAIL if isinstance(error, Transient) else EX_CONFIG
+    serve(app, settings.host, port_of(settings))
     return 0
 
 
 def build_service(
     name: str,
     settings: ServiceSettings,
-    client: ThetaClient,
+    vendor: Vendor,
     task_type: type[AnyTask],
     job_of: Callable[[AnyTask], Job],
     planner: Planner[AnyTask],
@@ -62,22 +62,28 @@ def build_service(
 ) -> FastAPI:
     """The app of a service for one type of tasks. `chunks_at_once` limits tasks and chunks fetched ahead together."""
     at_once = chunks_at_once or settings.concurrent_tasks
-    environment = _environment(settings, lambda: min(client.tier.concurrency, at_once))
+    environment = _environment(settings, lambda: min(vendor.client.tier.concurrency, at_once))
     pool = TaskPool[AnyTask](
         lambda task: TaskRunner(job_of(task), environment), min(settings.concurrent_tasks, at_once)
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        vendor.start()
         yield
+        vendor.stop_soon()
         await to_thread.run_sync(pool.close)
         environment.lookahead.threads.shutdown(wait=False, cancel_futures=True)
-        client.close()
+        await to_thread.run_sync(vendor.close)
         close()
 
     app = create_app(
-        f"Stoculus {name}", version=version("stoculus"), ready=lambda: _missing(environment), lifespan=lifespan
+        f"Stoculus {name}",
+        version=version("stoculus"),
+        ready=lambda: _missing(environment) + vendor.missing(),
+        lifespan=lifespan,
     )
+    vendor.register(app.state.metrics)
     app.include_router(task_routes(task_type, pool, planner))
     return app
 

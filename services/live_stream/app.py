@@ -12,11 +12,12 @@ from services.kit.app import create_app
 from services.kit.chains import Chains
 from services.kit.environment import Headers
 from services.kit.names import NameList
-from services.kit.service import connect_vendor, utc_now
+from services.kit.service import utc_now
+from services.kit.vendor import Vendor
 from services.live_stream.api import stream_routes
 from services.live_stream.counts import Counts
 from services.live_stream.healing.history import History
-from services.live_stream.instance import Instance
+from services.live_stream.instance import PROGRAM, Instance
 from services.live_stream.plan import LivePlanner
 from services.live_stream.wanted import Streams
 from stoculus.kafka import registry
@@ -25,25 +26,33 @@ from stoculus.settings import LiveSettings
 
 def build(settings: LiveSettings) -> FastAPI:
     """The app of live-stream."""
-    client = connect_vendor(settings)
+
+    def is_down() -> bool:
+        return bool(app.state.instance.is_down)
+
+    vendor = Vendor(settings, PROGRAM, has_stream=True, in_doubt=is_down)
+    client = vendor.client
     symbols, chains = NameList("stock", client.symbols, utc_now), Chains(client, utc_now)
     planner, streams = LivePlanner(client, symbols, chains, utc_now), Streams()
     headers = Headers(registry.connect(settings.registry_url), settings.registry_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        vendor.start()
         app.state.instance.start()
         yield
+        vendor.stop_soon()
         await to_thread.run_sync(app.state.instance.close)
-        client.close()
+        await to_thread.run_sync(vendor.close)
 
     app = create_app(
         "Stoculus live-stream",
         version=version("stoculus"),
-        ready=list,
+        ready=vendor.missing,
         remarks=lambda: [app.state.instance.trouble] if app.state.instance.trouble else [],
         lifespan=lifespan,
     )
+    vendor.register(app.state.metrics)
     counts = Counts(app.state.metrics)
     history = History(client, symbols, chains)
     instance = Instance(

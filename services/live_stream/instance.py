@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from services.kit.environment import Headers
+from services.kit.terminal import user_agent
 from services.live_stream.broker.acks import ends_of
 from services.live_stream.broker.lease import Lease
 from services.live_stream.broker.marks import Marks, read_marks
@@ -32,6 +33,7 @@ from theta_client.stream.session import StreamSession
 from theta_client.stream.subscription import Subscription
 
 log = logging.getLogger(__name__)
+PROGRAM: Final = "live-stream"
 _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 5.0
 _HEALING_THREADS: Final = 4
@@ -95,6 +97,12 @@ class Instance:
         tape = self._tape
         return tape.day if tape else self._settings.live_date
 
+    @property
+    def is_down(self) -> bool:
+        """The terminal has lost the vendor's stream, or has not logged in to it yet."""
+        tape = self._tape
+        return tape is not None and tape.is_down
+
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
@@ -138,7 +146,11 @@ class Instance:
         # Of its own: a stream is stopped also while all that heal wait for the vendor.
         wishes = ThreadPoolExecutor(1, thread_name_prefix="wish")
         stack.callback(wishes.shutdown, wait=False, cancel_futures=True)
-        session = StreamSession(settings.theta_stream_url, buffer_frames=settings.live_buffer_messages)
+        session = StreamSession(
+            settings.theta_stream_url,
+            user_agent=user_agent(PROGRAM),
+            buffer_frames=settings.live_buffer_messages,
+        )
         tools = Tools(
             outlet=outlet,
             clock=TapeClock(is_played=settings.live_date is not None),

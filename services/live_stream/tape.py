@@ -95,7 +95,7 @@ class Tape:
         self._next_turn_s = self._tick_s = self._mark_s = 0.0
         self._wanted: list[Want] = []
         self._expected_s: float | None = None
-        self._was_down = False
+        self.is_down = False
 
     @property
     def day(self) -> date:
@@ -141,7 +141,7 @@ class Tape:
             if isinstance(item, Frames):
                 self._dealer.deal(item)
                 frames += len(item.frames)
-                self._was_down = False  # it tells again, whatever word comes next
+                self.is_down = False  # it tells again, whatever word comes next
             else:
                 self._dealer.deal_trades()
                 self._obey(item)
@@ -181,15 +181,15 @@ class Tape:
             case Connected():
                 self._clock.connected()
                 self.confirmed.clear()
-                self._was_down = False
+                self.is_down = False
             case Disconnected(error=error):
                 self._counts.losses.labels(error.code).inc()
                 self.trouble = str(error)
                 self._lost(f"the connection ended: {error.message}")
             case StatusChanged(word=word):
-                if word != _CONNECTED or self._was_down:  # up again: what it confirmed meanwhile may be forgotten
+                if word != _CONNECTED or self.is_down:  # up again: what it confirmed meanwhile may be forgotten
                     self._lost(f"the terminal is {word}")
-                self._was_down = word != _CONNECTED
+                self.is_down = word != _CONNECTED
             case Subscribed(subscription=one):
                 self.trouble = None
                 self.confirmed.add(one)

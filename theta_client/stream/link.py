@@ -25,6 +25,7 @@ from stoculus.errors import (
 )
 from theta_client.protocol import EVIDENCE_BYTES, error_of
 from theta_client.stream.subscription import STOP
+from theta_client.transport import USER_AGENT
 
 LOOK_UP_S: Final = 0.02
 """How long a silent `receive` waits."""
@@ -40,8 +41,9 @@ _WHOLE_TEXT: Final = 0x81
 class Link:
     """Opens in the constructor: raises VendorUnreachable, VendorSilent, or what the answer to the handshake means."""
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
+    def __init__(self, url: str, *, timeout_s: float, user_agent: str = USER_AGENT) -> None:
         self._url = url
+        self._user_agent = user_agent
         self._ended: StoculusError | None = None
         self._rest = b""  # the start of a frame
         self._parts: list[bytes] = []  # of a message in several frames
@@ -65,7 +67,9 @@ class Link:
     def _shake_hands(self) -> list[bytes]:
         """Messages that came with the answer."""
         protocol = self._protocol
-        protocol.send_request(protocol.connect())
+        request = protocol.connect()
+        request.headers["User-Agent"] = self._user_agent
+        protocol.send_request(request)
         self._flush()
         head = self._read()
         while _HEAD_END not in head and len(head) < _CHUNK_BYTES and (more := self._read()):

@@ -36,6 +36,7 @@ from theta_client.stream.events import (
 from theta_client.stream.link import Link
 from theta_client.stream.subscription import Subscription
 from theta_client.stream.wanted import SUBSCRIBED, Outcome, Pace, WantedSet
+from theta_client.transport import USER_AGENT
 
 _MARK: Final = b'"contract"'  # in every message that carries data, in none that does not
 _RESTART = "If the terminal hangs, restart it; a second client on it has the same effect."
@@ -74,6 +75,7 @@ class StreamSession:
         self,
         url: str,
         *,
+        user_agent: str = USER_AGENT,
         buffer_frames: int = 200_000,
         pace: Pace = Pace(),
         watch: Watch = Watch(),
@@ -84,6 +86,7 @@ class StreamSession:
         random: Callable[[], float] = random_numbers.random,
     ) -> None:
         self._url = url
+        self._user_agent = user_agent
         self._watch = watch
         self._budgets = budgets
         self._monotonic = monotonic
@@ -148,7 +151,7 @@ class StreamSession:
         self._connection += 1
         live: _Live | None = None
         try:
-            link = Link(self._url, timeout_s=self._watch.connect_timeout_s)
+            link = Link(self._url, timeout_s=self._watch.connect_timeout_s, user_agent=self._user_agent)
             live = _Live(link, self._monotonic())
             try:
                 self._buffer.put(Connected(self._connection, self._now_us()))

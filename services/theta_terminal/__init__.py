@@ -1,0 +1,1 @@
+"""The service theta-terminal: one supervised terminal for the whole suite."""

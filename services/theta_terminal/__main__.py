@@ -1,0 +1,10 @@
+"""`python -m services.theta_terminal`."""
+
+import sys
+
+from services.kit.service import run
+from services.theta_terminal.app import build
+from stoculus.settings import TerminalSettings
+
+if __name__ == "__main__":
+    sys.exit(run(TerminalSettings, build, lambda settings: settings.terminal_port))
