@@ -19,7 +19,6 @@ from pydantic import (
     SecretStr,
     ValidationError,
     model_validator,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 

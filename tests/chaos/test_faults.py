@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.chaos.conftest import Market
 from tests.chaos.truth import messages, verify
-from tests.chaos.world import SERVICE, World
+from tests.chaos.world import SERVICE, World, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -28,7 +28,6 @@ WAITED_OUT: dict[str, list[dict[str, Any]]] = {
     ],
 }
 ENDED: dict[str, tuple[dict[str, Any], str]] = {
-    "session": ({"kind": "another_login"}, "session_taken"),
     "tier": ({"kind": "status", "status": 403}, "tier_too_low"),
 }
 
@@ -57,6 +56,15 @@ def test_ends_the_backtest_until_it_is_retried(name: str, world: World, market: 
     world.wait_for(f"ended-{name}", "completed")
     verify(world, f"ended-{name}", market.small)
     world.kill(SERVICE)  # it has learned from the 403 that the account may see less
+
+
+def test_another_login_stops_a_backtest_until_the_account_is_free_again(world: World, market: Market) -> None:
+    world.fault(fault={"kind": "another_login"})
+    world.submit(market.small.body("kicked"))
+    until(lambda: "session_taken" in (world.show("kicked")["tasks"][0]["waiting"] or ""), "it says why it waits")
+    world.heal()
+    world.wait_for("kicked", "completed")
+    verify(world, "kicked", market.small)
 
 
 def test_malformed_rows_are_in_quarantine_and_a_retry_that_tolerates_them_goes_on(world: World, market: Market) -> None:

@@ -94,6 +94,16 @@ class Service:
         assert self.http.delete(f"/v1/tasks/{task_id}").status_code in (202, 404)
         until(lambda: self.status(task_id) is None, f"{task_id} is stopped")
 
+    def not_ready(self) -> str | None:
+        """What /readyz says is missing."""
+        answer = self.http.get("/readyz")
+        return str(answer.json()["detail"]) if answer.status_code == 503 else None
+
+    def metric(self, name: str) -> float:
+        """One without labels."""
+        lines = self.http.get("/metrics").text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
     def _answers(self) -> bool:
         try:
             return self.http.get("/readyz").status_code == 200
@@ -121,6 +131,11 @@ class Simulator:
     def fired(self) -> list[int]:
         """How often each fault struck."""
         return [rule["fired"] for rule in httpx2.get(f"{self.url}/__faults", trust_env=False).json()]
+
+    def data_requests(self) -> int:
+        """How many requests for data it has had, since its log was emptied."""
+        counts = httpx2.get(f"{self.url}/__requests", trust_env=False).json()["by_path"]
+        return sum(count for path, count in counts.items() if not path.startswith("terminal/"))
 
     def csv(self, kind: str, asset: str = "stock", **query: str) -> bytes:
         """A body as the service would get it."""

@@ -125,7 +125,6 @@ def test_a_day_without_data_is_an_empty_day_with_its_reason(
         ({"kind": "status", "status": 400}, "vendor_refused"),
         ({"kind": "html_200"}, "vendor_answer_malformed"),
         ({"kind": "column_missing", "column": "strike"}, "columns_missing"),
-        ({"kind": "another_login"}, "session_taken"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(str(part) for part in value.values()),
 )
@@ -140,7 +139,7 @@ def test_what_no_waiting_mends_fails_the_task_and_a_retry_goes_on(
     code: str,
 ) -> None:
     first, second = trading_days(FIRST_DAY, LAST_DAY)[:2]
-    simulator.fault(**fault, times=None if code == "session_taken" else 1, match={"path": BARS, "date": f"{second}"})
+    simulator.fault(**fault, times=1, match={"path": BARS, "date": f"{second}"})
     task = chain(backtest_id, first, second)
     task_id = service.start_task(task)
 

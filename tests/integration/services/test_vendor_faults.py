@@ -130,7 +130,6 @@ def test_a_day_without_data_is_an_empty_day_with_its_reason(
         ({"kind": "empty_200"}, "vendor_answer_malformed"),
         ({"kind": "column_missing", "column": "size"}, "columns_missing"),
         ({"kind": "column_renamed", "column": "price"}, "columns_missing"),
-        ({"kind": "another_login"}, "session_taken"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(str(part) for part in value.values()),
 )
@@ -190,16 +189,30 @@ def test_a_tier_that_is_too_low_is_named_and_learned(
     service.end()
 
 
-def test_who_holds_the_account_is_told_and_the_account_can_be_taken_back(
-    service: Service, simulator: Simulator, checkpoints: Checkpoints, backtest_id: str
+def test_an_account_that_another_login_holds_is_waited_for_without_asking_for_data(
+    service: Service, simulator: Simulator, checkpoints: Checkpoints, read: Read, undisturbed: Any, backtest_id: str
 ) -> None:
     simulator.fault("another_login")
-    now = checkpoints.failed(service.start_task({"backtest_id": backtest_id} | TRADES), "session_taken")
-    assert now.failure is not None
-    assert "another terminal" in now.failure.remedy.lower()
-    simulator.heal()
+    task_id = service.start_task({"backtest_id": backtest_id} | TRADES)
+    taken = until(lambda: waiting_for(service, task_id, "session_taken"), "it says why it waits")
+    asked = simulator.data_requests()
 
-    until(
-        lambda: checkpoints.completed(service.start_task({"backtest_id": f"{backtest_id}-2"} | TRADES)),
-        "the account works again",
-    )
+    assert "another terminal" in taken.lower()
+    not_ready = until(lambda: service.not_ready(), "it says so in /readyz")
+    assert "more than one terminal" in not_ready
+    assert service.metric("stoculus_vendor_session_taken") == 1
+    assert service.http.get("/v1/tasks").status_code == 200
+    assert simulator.data_requests() == asked
+
+    simulator.heal()
+    assert checkpoints.completed(task_id).attempt == 1
+    assert content(read(task_id)) == content(undisturbed)
+    until(lambda: service.not_ready() is None, "it is ready again")
+    assert service.metric("stoculus_vendor_session_taken") == 0
+
+
+def waiting_for(service: Service, task_id: str, code: str) -> str | None:
+    """Why the task waits, where it does so for this."""
+    status = service.status(task_id)
+    reason = status["reason"] if status and status["state"] == "waiting" else None
+    return str(reason) if reason and str(reason).startswith(code) else None
