@@ -59,11 +59,11 @@ class Coordinator:
         self.database = Database(settings.store_url)
         self.store = backtest_store(self.database)
         room = Room(settings.max_partitions)
-        self.broker = Broker(settings.kafka_bootstrap)
+        self.broker = Broker(settings.kafka)
         urls: dict[Asset, str] = {"stock": settings.historical_stock_url, "option": settings.historical_option_url}
         self.services = {asset: HistoricalService(asset, url) for asset, url in urls.items()}
-        self.checkpoint_tail = Tail(settings.kafka_bootstrap, topics.CHECKPOINTS, self._take_checkpoints)
-        self.manifest_tail = Tail(settings.kafka_bootstrap, topics.BACKTESTS, self._take_manifests)
+        self.checkpoint_tail = Tail(settings.kafka, topics.CHECKPOINTS, self._take_checkpoints)
+        self.manifest_tail = Tail(settings.kafka, topics.BACKTESTS, self._take_manifests)
         self.backtests = Backtests(
             store=self.store,
             broker=self.broker,
@@ -84,7 +84,7 @@ class Coordinator:
             remarks=self.remarks,
             lifespan=self.lifespan,
         )
-        reader = RecordReader(settings.kafka_bootstrap, settings.registry_url)
+        reader = RecordReader(settings.kafka, settings.registry)
         self.app.include_router(BacktestsApi(self.backtests, self.progress, self.changes, reader).router())
         metrics = self.app.state.metrics
         errors = Counter(

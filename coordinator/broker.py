@@ -6,6 +6,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from stoculus import topics
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable
 from stoculus.kafka import admin
 from stoculus.kafka.checkpoints import partition_of
@@ -20,15 +21,15 @@ TOPICS_AT_ONCE: Final = 100
 class Broker:
     """One admin client and one idempotent producer, kept warm. Raises BrokerUnavailable and BrokerRefused."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._admin = admin.connect(bootstrap)
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._admin = admin.connect(kafka)
         self._producer = self._connect()
 
     def _connect(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self._bootstrap,
+                **self._kafka.config,
                 "enable.idempotence": True,
                 "linger.ms": 0,
                 "message.timeout.ms": 10_000,
@@ -66,7 +67,7 @@ class Broker:
 
     def holding_records(self, names: Iterable[str]) -> set[str]:
         """Which of these topics, which exist and have one partition, hold records."""
-        consumer = reader(self._bootstrap, "read_uncommitted")
+        consumer = reader(self._kafka, "read_uncommitted")
         try:
             ends = {name: consumer.get_watermark_offsets(TopicPartition(name, 0), QUICK_S) for name in names}
         except KafkaException as error:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from stoculus.connections import Kafka
 from stoculus.errors import StoculusError
 from stoculus.kafka import admin
 from stoculus.kafka.compacted import CompactedLog
@@ -25,8 +26,8 @@ class Tail:
     `trouble` says why it cannot, or that it has not reached the end yet; None: all is known.
     """
 
-    def __init__(self, bootstrap: str, topic: str, take: Callable[[list[Record]], None]) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka, topic: str, take: Callable[[list[Record]], None]) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._take = take
         self._stop = threading.Event()
@@ -53,7 +54,7 @@ class Tail:
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._stop.is_set():
             try:
-                admin.create_control_topics(admin.connect(self._bootstrap))
+                admin.create_control_topics(admin.connect(self._kafka))
                 self._read(loop)
             except StoculusError as error:
                 if self._error != str(error):
@@ -63,7 +64,7 @@ class Tail:
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         reader = CompactedLog(
-            self._bootstrap, self._topic, list(range(admin.CONTROL_TOPICS[self._topic][0])), end_wait_ms=END_WAIT_MS
+            self._kafka, self._topic, list(range(admin.CONTROL_TOPICS[self._topic][0])), end_wait_ms=END_WAIT_MS
         )
         try:
             self._error = None

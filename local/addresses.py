@@ -8,21 +8,17 @@ from stoculus.settings import Connections, LocalSettings
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Bootstrap servers of Kafka, and URLs."""
+    """Kafka and the registry, and the coordinator's URL."""
 
-    kafka: str
-    registry: str
+    connections: Connections
     coordinator: str
-
-    @property
-    def connections(self) -> Connections:
-        return Connections(kafka_bootstrap=self.kafka, registry_url=self.registry)
 
 
 def addresses(settings: LocalSettings) -> Addresses:
     """The addresses of the stack of these settings."""
     return Addresses(
-        kafka=f"127.0.0.1:{settings.kafka_port}",
-        registry=url(settings.registry_port),
+        connections=Connections(
+            kafka_bootstrap=f"127.0.0.1:{settings.kafka_port}", registry_url=url(settings.registry_port)
+        ),
         coordinator=f"http://127.0.0.1:{settings.coordinator_port}",
     )

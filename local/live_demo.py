@@ -88,12 +88,12 @@ def _stop(coordinator: Coordinator, path: str) -> None:
 
 def _show_tape(at: Addresses, topics: list[str], console: Console) -> None:
     """The newest lines for some seconds; without a terminal those at the end."""
-    decoder = Decoder(at.registry)
+    decoder = Decoder(at.connections.registry)
     shown: deque[Text] = deque(maxlen=SHOWN_LINES)
     too_long: Literal["crop", "ignore"] = "crop" if console.is_terminal else "ignore"
     end = time.monotonic() + TAPE_S
     with (
-        Tape(at.kafka, topics) as tape,
+        Tape(at.connections.kafka, topics) as tape,
         closing(tape.coming()) as coming,
         Live(console=console, refresh_per_second=10, vertical_overflow="crop") as live,
     ):

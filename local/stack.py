@@ -17,6 +17,7 @@ from local.played_day import played_day, turn_over
 from local.probe import http_ok
 from local.processes import Program, Supervisor
 from local.registry import registry, url
+from stoculus.connections import Registry
 from stoculus.kafka.registry import register_all
 from stoculus.settings import PREFIX, LocalSettings, SimulatorSettings
 
@@ -76,7 +77,7 @@ class Stack:
                         state = "is ready" if started else "was ready"
                         self._say(f"{program.name} {state} on 127.0.0.1:{program.ports[0]}")
                 if any(program.name == "registry" for program in stage):
-                    register_all(url(self._settings.registry_port))
+                    register_all(Registry(url(self._settings.registry_port)))
 
     def down(self) -> None:
         """Stop all, last first; what they stored stays."""

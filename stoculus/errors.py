@@ -30,7 +30,8 @@
         ├── BacktestIncomplete     what is read will not come: its backtest failed, was cancelled, or is paused
         ├── Fenced                 another runner took the task over
         ├── SchemaNotRegistered    the registry lacks a record schema, or has another
-        ├── BrokerRefused          the broker rejects for good: authorization, size, policy
+        ├── BrokerRefused          the broker rejects for good: login, rights, size, policy
+        ├── RegistryRefused        the registry refuses the login, or is not to be trusted
         ├── DiskRefused            a file cannot be written: no room, no right
         ├── ExportDamaged          a file of an export is missing, cut or altered
         ├── SettingsInvalid        a setting is unknown or wrong
@@ -171,6 +172,9 @@ class SchemaNotRegistered(Terminal): ...
 
 
 class BrokerRefused(Terminal): ...
+
+
+class RegistryRefused(Terminal): ...
 
 
 class DiskRefused(Terminal): ...

@@ -6,7 +6,7 @@ They stand in one module so that a variable that no program knows can be refused
 import difflib
 import ipaddress
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from stoculus.connections import Kafka, Mechanism, Protocol, Registry
 from stoculus.errors import SettingsInvalid
 
 PREFIX = "STOCULUS_"
@@ -34,6 +35,20 @@ Access = Literal["keys", "open"]
 SHORTEST_SECRET: Final = 16
 _DEFAULT_SECRETS: Final = ("change", "secret", "password", "example")
 _MAKE_SECRET: Final = "`openssl rand -hex 32`"
+_KAFKA_LOGIN: Final = (
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+    "KAFKA_SASL_PASSWORD_FILE",
+    "KAFKA_CA_FILE",
+)
+_REGISTRY_LOGIN: Final = (
+    "REGISTRY_URL",
+    "REGISTRY_USERNAME",
+    "REGISTRY_PASSWORD",
+    "REGISTRY_PASSWORD_FILE",
+    "REGISTRY_CA_FILE",
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -106,10 +121,89 @@ class SuiteSettings(BaseModel):
 
 
 class Connections(SuiteSettings):
-    """Where broker and registry are."""
+    """Where broker and registry are, and how to log in there. What does not go together is refused."""
 
     kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    kafka_sasl_mechanism: Mechanism = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ca_file: Path | None = Field(
+        default=None, description="PEM: who may sign the broker's certificate; none: whom this machine trusts"
+    )
     registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
+    registry_username: str = ""
+    registry_password: SecretStr | None = None
+    registry_ca_file: Path | None = Field(
+        default=None, description="PEM: who may sign the registry's certificate; none: whom browsers trust"
+    )
+
+    @property
+    def kafka(self) -> Kafka:
+        """The broker's address and login."""
+        return Kafka(
+            self.kafka_bootstrap,
+            self.kafka_security_protocol,
+            self.kafka_sasl_mechanism,
+            self.kafka_sasl_username,
+            self.kafka_sasl_password,
+            self.kafka_ca_file,
+        )
+
+    @property
+    def registry(self) -> Registry:
+        """The registry's address and login."""
+        return Registry(self.registry_url, self.registry_username, self.registry_password, self.registry_ca_file)
+
+    @model_validator(mode="after")
+    def _kafka_agrees(self) -> Self:
+        protocol = self.kafka_security_protocol
+        said = f"STOCULUS_KAFKA_SECURITY_PROTOCOL is {protocol}"
+        login = {
+            "STOCULUS_KAFKA_SASL_USERNAME": (bool(self.kafka_sasl_username), "Set it."),
+            "STOCULUS_KAFKA_SASL_PASSWORD": (
+                self.kafka_sasl_password is not None,
+                "Set STOCULUS_KAFKA_SASL_PASSWORD_FILE to a file with it.",
+            ),
+        }
+        for name, (is_set, remedy) in login.items():
+            if protocol.startswith("SASL") and not is_set:
+                raise _disagree(_KAFKA_LOGIN, f"{said}, and {name} is not set.", remedy)
+            if is_set and not protocol.startswith("SASL"):
+                remedy = "Set the protocol to SASL_SSL, or unset what is not used."
+                raise _disagree(_KAFKA_LOGIN, f"{name} is set, and {said}: nobody would log in.", remedy)
+        if self.kafka_ca_file and not protocol.endswith("SSL"):
+            raise _disagree(
+                _KAFKA_LOGIN,
+                f"STOCULUS_KAFKA_CA_FILE is set, and {said}, without TLS.",
+                "Set the protocol to SASL_SSL or SSL.",
+            )
+        _check_certificates("STOCULUS_KAFKA_CA_FILE", self.kafka_ca_file)
+        return self
+
+    @model_validator(mode="after")
+    def _registry_agrees(self) -> Self:
+        is_tls = self.registry_url.startswith("https://")
+        if "@" in self.registry_url.partition("://")[2].partition("/")[0]:
+            raise _disagree(
+                _REGISTRY_LOGIN,
+                "STOCULUS_REGISTRY_URL has a login in it, which would stand in logs.",
+                "Set STOCULUS_REGISTRY_USERNAME and STOCULUS_REGISTRY_PASSWORD_FILE instead.",
+            )
+        if bool(self.registry_username) != (self.registry_password is not None):
+            raise _disagree(
+                _REGISTRY_LOGIN,
+                "Of STOCULUS_REGISTRY_USERNAME and STOCULUS_REGISTRY_PASSWORD one alone is set.",
+                "Set both or none.",
+            )
+        if self.registry_ca_file and not is_tls:
+            raise _disagree(
+                _REGISTRY_LOGIN,
+                "STOCULUS_REGISTRY_CA_FILE is set, and STOCULUS_REGISTRY_URL is without TLS.",
+                "Begin the URL with https://.",
+            )
+        _check_certificates("STOCULUS_REGISTRY_CA_FILE", self.registry_ca_file)
+        return self
 
 
 class ClientSettings(Connections):
@@ -327,3 +421,24 @@ def _secret(variable: str, environ: Mapping[str, str]) -> SecretStr | None:
             field=file_variable,
         )
     return SecretStr(held)
+
+
+def _disagree(names: Iterable[str], message: str, remedy: str) -> SettingsInvalid:
+    """Of settings of one connection, which are at fault together."""
+    return SettingsInvalid(message, remedy=remedy, field=" ".join(PREFIX + name for name in names))
+
+
+def _check_certificates(variable: str, path: Path | None) -> None:
+    if path is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        cause = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise SettingsInvalid(
+            f"{variable} names {path}, which cannot be used: {cause}.",
+            remedy="Name a file with certificates of authorities in PEM.",
+            field=variable,
+        ) from error

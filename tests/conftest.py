@@ -18,6 +18,7 @@ from local.java import Artifacts, fetch
 from local.processes import Program, Supervisor
 from local.registry import registry as apicurio
 from local.registry import url as registry_url
+from stoculus import connections
 from stoculus.kafka.registry import register_all
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -61,6 +62,10 @@ class Broker(Member):
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.program.ports[0]}"
 
+    @property
+    def kafka(self) -> connections.Kafka:
+        return connections.Kafka(self.bootstrap)
+
 
 @dataclass(frozen=True, slots=True)
 class Registry(Member):
@@ -69,6 +74,10 @@ class Registry(Member):
     @property
     def url(self) -> str:
         return registry_url(self.program.ports[0])
+
+    @property
+    def connection(self) -> connections.Registry:
+        return connections.Registry(self.url)
 
 
 def free_ports(count: int) -> list[int]:
@@ -117,7 +126,7 @@ def registry(java_artifacts: Artifacts, stack_var: Path) -> Iterator[Registry]:
     member = Registry(Supervisor(stack_var), program)
     try:
         member.start()
-        register_all(member.url)
+        register_all(member.connection)
         yield member
     finally:
         member.supervisor.stop(program.name)

@@ -13,6 +13,7 @@ import pyarrow.csv
 from coordinator.backtests.store import Backtest
 from stoculus import calendar
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka, Registry
 from stoculus.errors import InvalidRequest, NotFound
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.range import read_range
@@ -81,9 +82,9 @@ def market_time_us(text: str) -> int:
 class RecordReader:
     """Reads pages of the topics of backtests. Blocking: call it in a thread."""
 
-    def __init__(self, bootstrap: str, registry_url: str) -> None:
-        self._bootstrap = bootstrap
-        self._decoder = Decoder(registry_url)
+    def __init__(self, kafka: Kafka, registry: Registry) -> None:
+        self._kafka = kafka
+        self._decoder = Decoder(registry)
 
     def read(
         self,
@@ -97,8 +98,8 @@ class RecordReader:
         """Up to `limit` records from a start on: an offset, an ISO time, or None for the first record."""
         record = next(one.task.record_schema.record for one in backtest.planned if one.topic == topic)
         try:
-            offset = offset_at(self._bootstrap, topic, market_time_us(start)) if isinstance(start, str) else start or 0
-            batch, after = read_range(self._bootstrap, self._decoder, topic, record, offset, limit)
+            offset = offset_at(self._kafka, topic, market_time_us(start)) if isinstance(start, str) else start or 0
+            batch, after = read_range(self._kafka, self._decoder, topic, record, offset, limit)
         except NotFound:
             if checkpoint is not None:
                 raise

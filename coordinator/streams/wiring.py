@@ -44,7 +44,7 @@ class StreamParts:
         self.changes = Changes()
         self.observations = Observations()
         self.service = LiveService(settings.live_stream_url)
-        self.tail = Tail(settings.kafka_bootstrap, topics.WATERMARKS, self._take_watermarks)
+        self.tail = Tail(settings.kafka, topics.WATERMARKS, self._take_watermarks)
         self.streams = Streams(
             store=stream_store(database),
             broker=broker,

@@ -43,16 +43,16 @@ class Attempt:
         """Go on from the checkpoint to the receipt, or until stopped. Raises what hinders it."""
         facts, env = self._facts, self._env
         env.control_topics.ensure()
-        hint = read_checkpoint(env.bootstrap, facts.task_id, wait=False)
+        hint = read_checkpoint(env.kafka, facts.task_id, wait=False)
         if _is_over(hint, facts.attempt):
             return
         # Opening the producer takes half a second; meanwhile the vendor works on the first chunks.
         chunks = self._chunks(hint, stop)
         try:
-            with TransactionalWriter(env.bootstrap, facts.task_id) as writer:
+            with TransactionalWriter(env.kafka, facts.task_id) as writer:
                 first = next(chunks, None)
                 writer.open()
-                checkpoint = read_checkpoint(env.bootstrap, facts.task_id)
+                checkpoint = read_checkpoint(env.kafka, facts.task_id)
                 if _is_over(checkpoint, facts.attempt):
                     return
                 if _chunks_done(checkpoint) != _chunks_done(hint):
@@ -71,9 +71,9 @@ class Attempt:
         """
         facts, env = self._facts, self._env
         env.control_topics.ensure()
-        with TransactionalWriter(env.bootstrap, facts.task_id) as writer:
+        with TransactionalWriter(env.kafka, facts.task_id) as writer:
             writer.open()
-            checkpoint = read_checkpoint(env.bootstrap, facts.task_id)
+            checkpoint = read_checkpoint(env.kafka, facts.task_id)
             if _is_over(checkpoint, facts.attempt):
                 return
             if self._evidence:
@@ -96,7 +96,7 @@ class Attempt:
         if checkpoint is None or not checkpoint.records:
             create_topics(self._env.admin, [facts.task_id], DATA_CONFIG)
             return
-        ends = topic_ends(self._env.bootstrap, facts.task_id)
+        ends = topic_ends(self._env.kafka, facts.task_id)
         if ends.low > 0 or ends.high < checkpoint.records:
             raise TopicLost(
                 f"Topic {facts.task_id} has lost records: {checkpoint.records} were written, "
@@ -161,7 +161,7 @@ class Attempt:
         warnings = [] if done.records else ["The topic is empty: the vendor has nothing for the whole range."]
         changes = {
             "state": "completed",
-            "last_offset": last_record_offset(self._env.bootstrap, self._facts.task_id),
+            "last_offset": last_record_offset(self._env.kafka, self._facts.task_id),
             "warnings": warnings,
             "rows_expected": done.records,
             "updated_at": self._env.now(),

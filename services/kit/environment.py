@@ -10,6 +10,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from services.kit.fetch import Lookahead
 from services.kit.memory import MemoryBudget
+from stoculus.connections import Kafka
 from stoculus.kafka.admin import create_control_topics
 from stoculus.kafka.registry import lookup_id
 from stoculus.records.catalog import RecordType
@@ -50,7 +51,7 @@ class ControlTopics:
 class Environment:
     """`random` gives 0..1 for jitter; `now` is aware."""
 
-    bootstrap: str
+    kafka: Kafka
     admin: AdminClient
     control_topics: ControlTopics
     headers: Headers

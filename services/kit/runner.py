@@ -62,10 +62,10 @@ class TaskRunner:
                 return
             except Fenced:
                 return
-            except Transient as error:
+            except StoculusError as error:
                 self._wait(error, stop)
 
-    def _wait(self, error: Transient, stop: threading.Event) -> StoculusError | None:
+    def _wait(self, error: StoculusError, stop: threading.Event) -> StoculusError | None:
         """Back off exponentially with full jitter, then make ready for the next attempt; or give the error as final."""
         if self._attempt.records > self._records:
             self._records, self._failures, self._faults = self._attempt.records, 0, 0

@@ -89,12 +89,12 @@ def build_service(
 
 
 def _environment(settings: ServiceSettings, slots: Callable[[], int]) -> Environment:
-    kafka = admin.connect(settings.kafka_bootstrap)
+    client = admin.connect(settings.kafka)
     return Environment(
-        bootstrap=settings.kafka_bootstrap,
-        admin=kafka,
-        control_topics=ControlTopics(kafka),
-        headers=Headers(registry.connect(settings.registry_url), settings.registry_url),
+        kafka=settings.kafka,
+        admin=client,
+        control_topics=ControlTopics(client),
+        headers=Headers(registry.connect(settings.registry), settings.registry_url),
         budget=MemoryBudget(settings.memory_budget_mb * 2**20),
         lookahead=Lookahead(slots),
         now=utc_now,

@@ -9,6 +9,7 @@ import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from stoculus.errors import Fenced, StoculusError
 from stoculus.kafka.admin import QUIET, broker_error
 from stoculus.kafka.checkpoints import partition_of
@@ -64,12 +65,12 @@ class TransactionalWriter:
     After any error it is of no more use: close it, open a new one, read the checkpoint, go on from there.
     """
 
-    def __init__(self, bootstrap: str, task_id: str, *, use_extension: bool = HAS_EXTENSION) -> None:
+    def __init__(self, kafka: Kafka, task_id: str, *, use_extension: bool = HAS_EXTENSION) -> None:
         self._task_id = task_id
         self._use_extension = use_extension
         self._in_transaction = False
         self._producer = Producer(
-            {**PRODUCER_CONFIG, "bootstrap.servers": bootstrap, "transactional.id": task_id, "client.id": task_id}
+            {**PRODUCER_CONFIG, **kafka.config, "transactional.id": task_id, "client.id": task_id}
         )
 
     def open(self) -> None:

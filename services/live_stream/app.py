@@ -34,7 +34,7 @@ def build(settings: LiveSettings) -> FastAPI:
     client = vendor.client
     symbols, chains = NameList("stock", client.symbols, utc_now), Chains(client, utc_now)
     planner, streams = LivePlanner(client, symbols, chains, utc_now), Streams()
-    headers = Headers(registry.connect(settings.registry_url), settings.registry_url)
+    headers = Headers(registry.connect(settings.registry), settings.registry_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -60,7 +60,7 @@ class Instance:
         self._headers = headers
         self._counts = counts
         self._wall_us = wall_us
-        self._admin = admin.connect(settings.kafka_bootstrap)
+        self._admin = admin.connect(settings.kafka)
         self._stop = threading.Event()
         self._tape: Tape | None = None
         self._thread = threading.Thread(target=self._run, name="tape")
@@ -120,9 +120,9 @@ class Instance:
 
     def _live(self) -> None:
         """From the lease to its end."""
-        bootstrap = self._settings.kafka_bootstrap
+        kafka = self._settings.kafka
         admin.create_control_topics(self._admin)
-        with Lease(bootstrap) as lease:
+        with Lease(kafka) as lease:
             self.trouble = "Another instance holds the lease."
             if not lease.acquire(self._stop):
                 return
@@ -137,7 +137,7 @@ class Instance:
 
     def _work(self, lease: Lease, stack: ExitStack) -> None:
         settings = self._settings
-        outlet = Outlet(settings.kafka_bootstrap)
+        outlet = Outlet(settings.kafka)
         stack.callback(outlet.close)
         marks = Marks(self._admin, outlet)
         stack.callback(marks.close)
@@ -158,7 +158,7 @@ class Instance:
             wall_us=self._wall_us,
             grace_us=settings.live_grace_ms * 1000,
             history=self._history,
-            bootstrap=settings.kafka_bootstrap,
+            kafka=settings.kafka,
             threads=threads,
             tell=lambda event: _tell(outlet, event),
         )
@@ -167,7 +167,7 @@ class Instance:
             self._streams,
             tools,
             marks,
-            read_marks(settings.kafka_bootstrap),
+            read_marks(settings.kafka),
             partial(ends_of, self._admin),
             self._enumerate,
             wishes,

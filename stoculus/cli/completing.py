@@ -32,7 +32,7 @@ def topics(incomplete: str) -> list[str]:
     from stoculus.kafka.admin import connect
 
     try:
-        names = connect(settings().kafka_bootstrap).list_topics(timeout=_PATIENCE_S).topics
+        names = connect(settings().kafka).list_topics(timeout=_PATIENCE_S).topics
     except (KafkaException, StoculusError):
         return []
     return sorted(name for name in names if name.startswith(("stock-", "option-")) and name.startswith(incomplete))

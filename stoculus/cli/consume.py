@@ -88,13 +88,13 @@ def _batches(
     from stoculus.reading.seek import offset_at
 
     where = settings()
-    bootstrap, decoder = reachable_kafka(where.kafka_bootstrap), Decoder(where.registry_url)
+    kafka, decoder = reachable_kafka(where.kafka), Decoder(where.registry)
     if group is not None:
         yield from Subscription(where, [topic], group, until_end=not follow, limit=limit)
         return
-    start = None if start_us is None else offset_at(bootstrap, topic, start_us)
+    start = None if start_us is None else offset_at(kafka, topic, start_us)
     read = follow_topic if follow else read_topic
-    yield from read(bootstrap, decoder, topic, start, limit=limit)
+    yield from read(kafka, decoder, topic, start, limit=limit)
 
 
 def _json() -> "Callable[[pa.RecordBatch], None]":

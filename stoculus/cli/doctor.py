@@ -49,8 +49,8 @@ def doctor(as_json: Json = False) -> None:
         {
             "program": lambda: probe_program(versions),
             "settings": lambda: probe_settings(os.environ),
-            "broker": lambda: probe_broker(client.kafka_bootstrap, coordinator.max_partitions),
-            "registry": lambda: probe_registry(client.registry_url),
+            "broker": lambda: probe_broker(client.kafka, coordinator.max_partitions),
+            "registry": lambda: probe_registry(client.registry),
             "coordinator": lambda: probe_coordinator(client.coordinator_url),
             "terminal": lambda: probe_vendor(vendor),
             "clock": lambda: probe_clock([f"{client.coordinator_url}/livez", client.registry_url, vendor.theta_url]),

@@ -62,7 +62,7 @@ def plot(
             remedy="Install it: pip install 'stoculus[plot]'",
         ) from error
     where = settings()
-    reachable_kafka(where.kafka_bootstrap)
+    reachable_kafka(where.kafka)
     drawn = plot_backtest(backtest_id, topics=topics, start=start, end=end, settings=where)
     try:
         drawn.save(file)

@@ -34,7 +34,7 @@ def register(as_json: Json = False) -> None:
     """
     from stoculus.kafka.registry import register_all
 
-    ids = register_all(settings().registry_url)
+    ids = register_all(settings().registry)
     if as_json:
         print_json(ids)
     else:
@@ -60,11 +60,11 @@ def check(as_json: Json = False) -> None:
     from stoculus.records import released
     from stoculus.records.catalog import record_types
 
-    url = settings().registry_url
+    where = settings().registry
     versions = released.load()
     unreleased = released.unreleased(versions)
-    with registry.connect(url) as client:
-        ids = {record.name: _registered_id(client, record, url) for record in record_types()}
+    with registry.connect(where) as client:
+        ids = {record.name: _registered_id(client, record, where.url) for record in record_types()}
     rows = [
         {"record": name, "released": name not in unreleased, "registry_id": registered}
         for name, registered in ids.items()
@@ -81,7 +81,7 @@ def check(as_json: Json = False) -> None:
     if unreleased:
         typer.echo("A .avsc is not in RELEASED.json. Is the change wanted? `stoculus schemas release`.", err=True)
     if missing := [name for name, registered in ids.items() if registered is None]:
-        typer.echo(f"Not in the registry at {url}: {', '.join(missing)}. `stoculus schemas register`.", err=True)
+        typer.echo(f"Not in the registry at {where.url}: {', '.join(missing)}. `stoculus schemas register`.", err=True)
     if unreleased or missing:
         raise typer.Exit(1)
 

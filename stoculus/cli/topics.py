@@ -9,6 +9,7 @@ from stoculus.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
     from stoculus.checkpoints import Checkpoint
+    from stoculus.connections import Kafka
 
 
 def list_topics(
@@ -30,12 +31,12 @@ def list_topics(
     """
     from stoculus.kafka import admin
 
-    bootstrap = reachable_kafka(settings().kafka_bootstrap)
-    client = admin.connect(bootstrap)
+    kafka = reachable_kafka(settings().kafka)
+    client = admin.connect(kafka)
     partitions = admin.partition_counts(client)
     shown = sorted(name for name in partitions if show_all or not name.startswith(("__", "_schemas", "stoculus.")))
     ends = _offsets(client, {name: partitions[name] for name in shown})
-    checkpoints = _checkpoints(bootstrap) if "stoculus.checkpoints" in partitions else {}
+    checkpoints = _checkpoints(kafka) if "stoculus.checkpoints" in partitions else {}
     rows = [_row(name, ends[name], checkpoints.get(name)) for name in shown]
     if as_json:
         print_json(rows)
@@ -77,12 +78,12 @@ def _offsets(client: Any, partitions: dict[str, int]) -> dict[str, int]:
     return counts
 
 
-def _checkpoints(bootstrap: str) -> "dict[str, Checkpoint]":
+def _checkpoints(kafka: "Kafka") -> "dict[str, Checkpoint]":
     from stoculus.checkpoints import Checkpoint
     from stoculus.kafka.compacted import CompactedLog
     from stoculus.topics import CHECKPOINTS
 
-    log = CompactedLog(bootstrap, CHECKPOINTS)
+    log = CompactedLog(kafka, CHECKPOINTS)
     try:
         newest = {key: value for key, value in log.read_to_end() if value is not None}
     finally:

@@ -64,7 +64,7 @@ def verify(
     from stoculus.verify.source import open_sources
 
     at = settings()
-    reachable_kafka(at.kafka_bootstrap)
+    reachable_kafka(at.kafka)
     with ExitStack() as stack:
         sources = stack.enter_context(open_sources(os.environ)) if against_source else None
         verifier = Verifier(at, backtest_id, sources)

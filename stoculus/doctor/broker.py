@@ -4,11 +4,12 @@ import socket
 from collections.abc import Iterator
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
+from stoculus.connections import Kafka
 from stoculus.doctor.probe import ANSWER_S, Level, Line
 from stoculus.doctor.wire import LogDir, Wire
-from stoculus.errors import BrokerUnavailable
+from stoculus.errors import BrokerRefused, BrokerUnavailable
 from stoculus.kafka import admin
 
 _PART: Final = "broker"
@@ -20,42 +21,57 @@ _NO_BYTES: Final = 128 * 2**20
 _GB: Final = 1e9
 
 
-def probe_broker(bootstrap: str, max_partitions: int) -> Iterator[Line]:
-    """Raise BrokerUnavailable where it does not answer."""
-    answering = [server for server in bootstrap.split(",") if _connects(*_place(server.strip()))]
+def probe_broker(kafka: Kafka, max_partitions: int) -> Iterator[Line]:
+    """Raise BrokerUnavailable where it does not answer, BrokerRefused where it does not let us in."""
+    answering = [server for server in kafka.bootstrap.split(",") if _connects(*_place(server.strip()))]
     if not answering:
         raise BrokerUnavailable(
-            f"nothing listens at {bootstrap}",
+            f"nothing listens at {kafka.bootstrap}",
             remedy="Start it: `make local-up`. Or set STOCULUS_KAFKA_BOOTSTRAP (host:port).",
         )
     try:
-        metadata = admin.connect(bootstrap).list_topics(timeout=ANSWER_S)
+        metadata = admin.connect(kafka).list_topics(timeout=ANSWER_S)
     except KafkaException as error:
+        if isinstance(refused := admin.broker_error(error, "logging in"), BrokerRefused):
+            raise refused from error
         raise BrokerUnavailable(
             f"what listens at {', '.join(answering)} does not answer as Kafka: {error.args[0].str()}",
             remedy="Correct STOCULUS_KAFKA_BOOTSTRAP, or see the broker's log.",
         ) from error
     nodes = [(str(each.host), each.port) for each in metadata.brokers.values()]
-    yield Line("ok", _PART, f"{bootstrap} answers: {_kind(metadata.cluster_id, answering[0])}, {_count(nodes)}")
+    kind = _kind(kafka, metadata.cluster_id, answering[0])
+    yield Line("ok", _PART, f"{kafka.bootstrap} answers: {kind}, {_count(nodes)}{_login(kafka)}")
     for host, port in nodes:
         if not _connects(host, port):
             remedy = "Its advertised.listeners must name an address that this machine can reach."
             yield Line("failed", _PART, f"the broker calls itself {host}:{port}, where nothing listens", remedy)
     yield _room(sum(len(topic.partitions) for topic in metadata.topics.values()), max_partitions)
-    for host, port in nodes:
-        yield from _disks(host, port)
-    yield _transactions(bootstrap)
+    if kafka.is_plain:
+        for host, port in nodes:
+            yield from _disks(host, port)
+    else:
+        found = "how full its disks are is not asked over TLS or with a login"
+        yield Line("note", _PART, found, "Look there by yourself.")
+    yield _transactions(kafka)
 
 
-def _kind(cluster_id: str | None, server: str) -> str:
+def _kind(kafka: Kafka, cluster_id: str | None, server: str) -> str:
     if (cluster_id or "").startswith("redpanda."):
         return "Redpanda"
+    if not kafka.is_plain:
+        return "Kafka"
     try:
         with Wire(*_place(server), ANSWER_S) as wire:
             release = wire.release()
     except BrokerUnavailable:
         release = None
     return f"Kafka, metadata of {release}" if release else "Kafka, it does not tell its version"
+
+
+def _login(kafka: Kafka) -> str:
+    if kafka.is_plain:
+        return ""
+    return f", over {kafka.protocol}" + (f" as {kafka.username}" if kafka.username else "")
 
 
 def _count(nodes: list[Any]) -> str:
@@ -93,11 +109,14 @@ def _disk(folder: LogDir) -> Line:
     return Line(level, _PART, found, "" if level == "ok" else "Make room: a broker with a full disk ends.")
 
 
-def _transactions(bootstrap: str) -> Line:
-    settings = {**admin.QUIET, "bootstrap.servers": bootstrap, "transactional.id": _TRANSACTIONAL_ID}
+def _transactions(kafka: Kafka) -> Line:
+    settings = {**admin.QUIET, **kafka.config, "transactional.id": _TRANSACTIONAL_ID}
     try:
         Producer(settings).init_transactions(_INIT_S)
     except KafkaException as error:
+        if error.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            remedy = f"Services need them; give theirs the rights that docs/security.md lists, {_TRANSACTIONAL_ID} too."
+            return Line("note", _PART, f"{kafka.username or 'this user'} may not write in transactions", remedy)
         remedy = "Services write in transactions only. See the broker's log; a cluster of few nodes needs "
         remedy += "transaction.state.log.replication.factor and min.isr that it can meet."
         return Line("failed", _PART, f"transactions do not work: {error.args[0].str()}", remedy)

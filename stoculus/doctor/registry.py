@@ -1,32 +1,51 @@
 """The registry: whether it answers, and has every record type as this version writes it."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from stoculus.connections import Registry
 from stoculus.doctor.probe import ANSWER_S, Line
-from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
-from stoculus.kafka.registry import COMPATIBILITY, lookup_id
+from stoculus.errors import RegistryRefused, RegistryUnavailable, SchemaNotRegistered
+from stoculus.kafka.registry import COMPATIBILITY, lookup_id, registry_error
 from stoculus.records.catalog import RecordType, record_types
 
 _PART: Final = "registry"
 
 
-def probe_registry(url: str) -> Iterator[Line]:
-    """Raise RegistryUnavailable where it does not answer."""
+def probe_registry(registry: Registry) -> Iterator[Line]:
+    """Raise RegistryUnavailable where it does not answer, RegistryRefused where it does not let us in."""
+    url = registry.url
     try:
-        answer = httpx2.get(f"{url.rstrip('/')}/subjects", timeout=ANSWER_S, trust_env=False)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise _away(f"{url} does not answer: {error or type(error).__name__}") from error
-    if answer.status_code != httpx2.codes.OK or not answer.text.lstrip().startswith("["):
-        raise _away(f"what answers at {url} is no registry: {answer.status_code} to GET /subjects")
-    yield Line("ok", _PART, f"{url} answers")
-    with SchemaRegistryClient({"url": url, "timeout": ANSWER_S, "max.retries": 0}) as client:
+        client = SchemaRegistryClient({**registry.config, "timeout": ANSWER_S, "max.retries": 0})
+    except ValueError as error:
+        raise _away(f"{url} does not answer: {error}") from error
+    with client:
+        _check_answer(client, url)
+        yield Line("ok", _PART, f"{url} answers")
         yield _registered(client, url)
         yield _compatible(client)
+
+
+def _check_answer(client: SchemaRegistryClient, url: str) -> None:
+    try:
+        subjects: Any = client.get_subjects()
+        if isinstance(subjects, list):
+            return
+        found = f"what answers at {url} is no registry"
+    except (SchemaRegistryError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        if isinstance(refused := registry_error(url, error), RegistryRefused):
+            raise refused from error
+        if isinstance(error, SchemaRegistryError):
+            found = f"what answers at {url} is no registry: {error.http_status_code} to GET /subjects"
+        else:
+            found = f"{url} does not answer: {error or type(error).__name__}"
+    except ValueError:
+        found = f"what answers at {url} is no registry: no JSON to GET /subjects"
+    raise _away(found)
 
 
 def _registered(client: SchemaRegistryClient, url: str) -> Line:

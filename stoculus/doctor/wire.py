@@ -1,6 +1,7 @@
 """Two requests of Kafka's protocol that its Python client has not: which version a broker is, and its disks.
 
-Without TLS or login. Layouts: https://kafka.apache.org/protocol (ApiVersions 3, DescribeLogDirs 4).
+They know neither TLS nor login: where those are needed, nobody asks.
+Layouts: https://kafka.apache.org/protocol (ApiVersions 3, DescribeLogDirs 4).
 """
 
 import socket

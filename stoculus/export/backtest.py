@@ -49,7 +49,7 @@ def export_backtest(
     Raise NotFound, BacktestIncomplete, TopicLost, BrokerUnavailable; Conflict where the folder holds something else;
     DiskRefused where it cannot be written.
     """
-    with BacktestLog(settings.kafka_bootstrap, backtest_id) as log:
+    with BacktestLog(settings.kafka, backtest_id) as log:
         entries = log.manifest.chosen(topics)
         for entry in entries:
             log.check(entry.topic)
@@ -76,8 +76,8 @@ class _Export:
         topics: Sequence[str],
         on_step: Callable[[Step], None],
     ) -> None:
-        self._bootstrap = settings.kafka_bootstrap
-        self._decoder = Decoder(settings.registry_url)
+        self._kafka = settings.kafka
+        self._decoder = Decoder(settings.registry)
         self._log = log
         self._folder = folder
         self._topics = topics
@@ -126,7 +126,7 @@ class _Export:
                     self._tell(series.topic)
 
     def _feed(self, series: Series, start_us: int | None, end_us: int | None) -> TopicFeed:
-        place = (self._bootstrap, self._decoder, self._log, series, (start_us, end_us))
+        place = (self._kafka, self._decoder, self._log, series, (start_us, end_us))
         return TopicFeed(*place, partial=False, prefetch_messages=_PREFETCH_MESSAGES)
 
     def _compare(self, series: Series, receipt: Checkpoint) -> None:
@@ -147,7 +147,7 @@ class _Export:
 
         Files are hashed as this program encodes records: that differs where another version of the type wrote them.
         """
-        topic = topic_hash(self._bootstrap, self._decoder, series.topic, series.schema_of.record)
+        topic = topic_hash(self._kafka, self._decoder, series.topic, series.schema_of.record)
         with closing(self._feed(series, None, None)) as feed:
             return topic.hash == receipt.hash and encoded_hash(feed) == files_hash
 

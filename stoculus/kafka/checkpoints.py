@@ -3,6 +3,7 @@
 import zlib
 
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from stoculus.kafka.admin import CONTROL_TOPICS
 from stoculus.kafka.compacted import CompactedLog
 from stoculus.topics import CHECKPOINTS
@@ -13,14 +14,14 @@ def partition_of(task_id: str) -> int:
     return zlib.crc32(task_id.encode()) % CONTROL_TOPICS[CHECKPOINTS][0]
 
 
-def read_checkpoint(bootstrap: str, task_id: str, *, wait: bool = True) -> Checkpoint | None:
+def read_checkpoint(kafka: Kafka, task_id: str, *, wait: bool = True) -> Checkpoint | None:
     """The task's newest committed checkpoint.
 
     `wait` is for the task's runner, after `init_transactions`, when nobody else can write it any more: what stands
     behind a transaction that is open on the partition is waited for (15 s and the broker's scan at the most).
     Without it, what is readable at once.
     """
-    log = CompactedLog(bootstrap, CHECKPOINTS, [partition_of(task_id)])
+    log = CompactedLog(kafka, CHECKPOINTS, [partition_of(task_id)])
     try:
         records = log.read_past_ends() if wait else log.read_to_end()
         newest: bytes | None = None

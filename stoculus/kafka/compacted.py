@@ -5,8 +5,9 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
+from stoculus.connections import Kafka
 from stoculus.errors import StoculusError
-from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.admin import REQUEST_TIMEOUT_S, broker_error, is_refused
 from stoculus.kafka.ends import partition_ends, reader
 
 _POLL_MESSAGES: Final = 1000
@@ -20,15 +21,17 @@ class CompactedLog:
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, partitions: list[int] | None = None, *, end_wait_ms: int = 10
+        self, kafka: Kafka, topic: str, partitions: list[int] | None = None, *, end_wait_ms: int = 10
     ) -> None:
         self._topic = topic
-        self._consumer = reader(bootstrap, end_wait_ms=end_wait_ms)
+        self._consumer = reader(kafka, end_wait_ms=end_wait_ms)
         try:
             # Before `assign`: a topic that the client does not know yet costs half a second there.
             metadata = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic]
+            if metadata.error is not None and is_refused(metadata.error):
+                raise KafkaException(metadata.error)
             partitions = sorted(metadata.partitions) if partitions is None else partitions
-            self.ends = {p: each.high for p, each in partition_ends(bootstrap, topic, partitions).items()}
+            self.ends = {p: each.high for p, each in partition_ends(kafka, topic, partitions).items()}
             self._reached = dict.fromkeys(partitions, 0)
             self._at_end: set[int] = set()
             self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in partitions])

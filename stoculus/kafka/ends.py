@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from stoculus.connections import Kafka
 from stoculus.errors import TopicLost
 from stoculus.kafka.admin import QUIET, REQUEST_TIMEOUT_S, broker_error
 
@@ -16,12 +17,12 @@ class Ends:
     high: int
 
 
-def reader(bootstrap: str, isolation: str = "read_committed", end_wait_ms: int = 10) -> Consumer:
+def reader(kafka: Kafka, isolation: str = "read_committed", end_wait_ms: int = 10) -> Consumer:
     """A consumer for looking at single partitions: no group, tells their ends, at the latest after `end_wait_ms`."""
     return Consumer(
         {
             **QUIET,
-            "bootstrap.servers": bootstrap,
+            **kafka.config,
             "group.id": "stoculus-unused",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -33,10 +34,10 @@ def reader(bootstrap: str, isolation: str = "read_committed", end_wait_ms: int =
     )
 
 
-def partition_ends(bootstrap: str, topic: str, partitions: list[int]) -> dict[int, Ends]:
+def partition_ends(kafka: Kafka, topic: str, partitions: list[int]) -> dict[int, Ends]:
     """The ends of partitions, records of open transactions included; raise TopicLost where there is no such topic."""
     # To a consumer of committed records the broker tells the last stable offset instead.
-    consumer = reader(bootstrap, "read_uncommitted")
+    consumer = reader(kafka, "read_uncommitted")
     try:
         return {
             partition: Ends(*consumer.get_watermark_offsets(TopicPartition(topic, partition), REQUEST_TIMEOUT_S))
@@ -52,19 +53,19 @@ def partition_ends(bootstrap: str, topic: str, partitions: list[int]) -> dict[in
         consumer.close()
 
 
-def topic_ends(bootstrap: str, topic: str) -> Ends:
+def topic_ends(kafka: Kafka, topic: str) -> Ends:
     """The ends of a topic of one partition; raise TopicLost where there is no such topic."""
-    return partition_ends(bootstrap, topic, [0])[0]
+    return partition_ends(kafka, topic, [0])[0]
 
 
-def last_record_offset(bootstrap: str, topic: str) -> int | None:
+def last_record_offset(kafka: Kafka, topic: str) -> int | None:
     """The offset of the last committed record of a topic of one partition, None where there is none.
 
     For a topic that nobody writes to: it waits until transactions that are being ended have ended. Markers and
     aborted records stand behind the record: it looks further and further back.
     """
-    ends = topic_ends(bootstrap, topic)
-    consumer = reader(bootstrap)
+    ends = topic_ends(kafka, topic)
+    consumer = reader(kafka)
     try:
         # Before `assign`: a topic that the client does not know yet costs half a second there.
         consumer.list_topics(topic, REQUEST_TIMEOUT_S)

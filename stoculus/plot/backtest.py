@@ -129,7 +129,7 @@ def plot_backtest(
     where = settings or ClientSettings.load(os.environ)
     request = Request.of(str(backtest_id), topics=topics, start=start, end=end, partial=True)
     span_us = request.span_us
-    with BacktestLog(where.kafka_bootstrap, str(backtest_id)) as log:
+    with BacktestLog(where.kafka, str(backtest_id)) as log:
         manifest, checkpoints = log.manifest, log.checkpoints
     if (count := len(manifest.chosen(topics))) > MOST_TOPICS:
         raise InvalidRequest(

@@ -10,6 +10,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from stoculus import topics
 from stoculus.calendar import epoch_us
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from stoculus.errors import BacktestIncomplete, NotFound, ServiceUnavailable, TopicLost
 from stoculus.kafka import admin
 from stoculus.kafka.checkpoints import partition_of
@@ -37,10 +38,10 @@ class BacktestLog:
     Raise NotFound where there is no such backtest, BrokerUnavailable.
     """
 
-    def __init__(self, bootstrap: str, backtest_id: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka, backtest_id: str) -> None:
+        self._kafka = kafka
         self._id = topics.backtest_id(backtest_id)
-        self._admin = admin.connect(reachable_kafka(bootstrap))
+        self._admin = admin.connect(reachable_kafka(kafka))
         self._manifest: Manifest | None = None
         self.checkpoints: dict[str, Checkpoint] = {}
         self.reached: dict[str, Reached] = {}
@@ -48,11 +49,11 @@ class BacktestLog:
         self._next_look_s = 0.0
         self._news_s = self._answer_s = time.monotonic()
         try:
-            self._logs.append(_open(bootstrap, topics.BACKTESTS))
+            self._logs.append(_open(kafka, topics.BACKTESTS))
             self._take_manifests(self._logs[0].read_to_end())
             partitions = {partition_of(entry.topic) for entry in self.manifest.topics}
             if partitions:
-                self._logs.append(_open(bootstrap, topics.CHECKPOINTS, sorted(partitions)))
+                self._logs.append(_open(kafka, topics.CHECKPOINTS, sorted(partitions)))
                 self._take_checkpoints(self._logs[1].read_to_end())
         except BaseException:
             self.close()
@@ -155,15 +156,15 @@ class BacktestLog:
             raise admin.broker_error(error, f"reading the ends of backtest {self._id}") from error
 
 
-def read_manifest(bootstrap: str, backtest_id: str) -> Manifest:
+def read_manifest(kafka: Kafka, backtest_id: str) -> Manifest:
     """The manifest of a backtest. Raise NotFound, BrokerUnavailable, InvalidRequest where it is no id."""
-    with BacktestLog(bootstrap, backtest_id) as log:
+    with BacktestLog(kafka, backtest_id) as log:
         return log.manifest
 
 
-def _open(bootstrap: str, topic: str, partitions: list[int] | None = None) -> CompactedLog:
+def _open(kafka: Kafka, topic: str, partitions: list[int] | None = None) -> CompactedLog:
     try:
-        return CompactedLog(bootstrap, topic, partitions)
+        return CompactedLog(kafka, topic, partitions)
     except TopicLost as error:
         raise NotFound(
             "There is no backtest on this broker.", remedy="`stoculus backtest submit` makes one."

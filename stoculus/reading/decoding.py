@@ -12,7 +12,8 @@ import pyarrow as pa
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro.schema import to_parsing_canonical_form
 
-from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
+from stoculus.connections import Registry
+from stoculus.errors import SchemaNotRegistered
 from stoculus.kafka import registry
 from stoculus.kafka.consume import Values
 from stoculus.records import codec, framing
@@ -35,8 +36,8 @@ class Decoder:
     Values of another version of a record type are resolved by the rules of Avro to the one of this program.
     """
 
-    def __init__(self, registry_url: str) -> None:
-        self._url = registry_url
+    def __init__(self, where: Registry) -> None:
+        self._where = where
         self._writers: dict[bytes, _Writer] = {}
 
     def record_type(self, value: bytes) -> RecordType:
@@ -97,27 +98,24 @@ class Decoder:
     def _look_up(self, header: bytes) -> _Writer:
         try:
             schema_id = framing.schema_id(header)
-            with registry.connect(self._url) as client:
+            with registry.connect(self._where) as client:
                 found = client.get_schema(schema_id)
         except ValueError as error:
             raise SchemaNotRegistered(f"A value is not in the registry's format: {error}.", remedy=_REMEDY) from error
         except SchemaRegistryError as error:
             if error.http_status_code != httpx2.codes.NOT_FOUND:
-                raise self._unavailable(error) from error
+                raise registry.registry_error(self._where.url, error) from error
             raise SchemaNotRegistered(
-                f"The registry at {self._url} has no schema {schema_id}.", remedy=_REMEDY
+                f"The registry at {self._where.url} has no schema {schema_id}.", remedy=_REMEDY
             ) from error
         except httpx2.HTTPError as error:
-            raise self._unavailable(error) from error
+            raise registry.registry_error(self._where.url, error) from error
         avro = json.loads(found.schema_str or "null")
         for record in record_types():
             if isinstance(avro, dict) and record.subject == f"{avro.get('namespace')}.{avro.get('name')}":
                 same = to_parsing_canonical_form(avro) == to_parsing_canonical_form(json.loads(record.avro))
                 return _Writer(record, None if same else avro)
         raise SchemaNotRegistered(f"Schema {schema_id} of the registry is no record type of Stoculus.", remedy=_REMEDY)
-
-    def _unavailable(self, error: Exception) -> RegistryUnavailable:
-        return RegistryUnavailable(f"The schema registry at {self._url} does not answer: {error}", remedy="Start it.")
 
 
 def _resolve(schemas: Sequence[dict[str, Any] | None], bodies: list[bytes], record: RecordType) -> pa.RecordBatch:

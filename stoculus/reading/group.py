@@ -7,6 +7,7 @@ from typing import Final
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from stoculus.connections import Kafka
 from stoculus.kafka.admin import broker_error
 from stoculus.kafka.consume import values_of
 from stoculus.kafka.reachable import reachable_kafka
@@ -44,10 +45,10 @@ class Subscription(Reader):
         limit: int | None = None,
     ) -> None:
         super().__init__()
-        self._decoder = Decoder(settings.registry_url)
+        self._decoder = Decoder(settings.registry)
         self._until_end = until_end
         self._left = sys.maxsize if limit is None else limit
-        self._member = _Member(settings.kafka_bootstrap, group, topics)
+        self._member = _Member(settings.kafka, group, topics)
         self._held.callback(self._member.close)
         self._batches = self._tracked(self._read())
 
@@ -68,11 +69,11 @@ class Subscription(Reader):
 
 
 class _Member:
-    def __init__(self, bootstrap: str, group: str, topics: Sequence[str]) -> None:
+    def __init__(self, kafka: Kafka, group: str, topics: Sequence[str]) -> None:
         # The default strategy gives the first partition of every topic to the same member; these topics have only one.
         spread = {"partition.assignment.strategy": "roundrobin", "auto.offset.reset": "earliest"}
         self._group = group
-        self._consumer = Consumer(consumer_config(reachable_kafka(bootstrap), group) | spread)
+        self._consumer = Consumer(consumer_config(reachable_kafka(kafka), group) | spread)
         self._joined = False
         self._ours: set[_Place] = set()
         self._unread: set[_Place] = set()

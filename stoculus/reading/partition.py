@@ -6,6 +6,7 @@ from typing import Any, Final, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable, NotFound, StoculusError, TopicLost
 from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
 from stoculus.kafka.consume import HAS_EXTENSION, Consumed, Values, consume, consume_messages
@@ -18,10 +19,10 @@ _Polled = TypeVar("_Polled", bound=Sized)
 _GONE: Final = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 
-def consumer_config(bootstrap: str, group: str = "stoculus-unused") -> dict[str, Any]:
+def consumer_config(kafka: Kafka, group: str = "stoculus-unused") -> dict[str, Any]:
     """What all readers have in common: committed records only, nothing committed or skipped by itself."""
     return {
-        "bootstrap.servers": bootstrap,
+        **kafka.config,
         "group.id": group,
         "enable.auto.commit": False,
         "isolation.level": "read_committed",
@@ -55,7 +56,7 @@ class PartitionReader:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: Kafka,
         topic: str,
         *,
         prefetch_messages: int = 100_000,
@@ -70,7 +71,7 @@ class PartitionReader:
             "fetch.message.max.bytes": fetch_bytes,
             "fetch.wait.max.ms": fetch_wait_ms,  # the end of a partition is told by an answer without records
         }
-        self._consumer = Consumer(consumer_config(bootstrap) | fetching)
+        self._consumer = Consumer(consumer_config(kafka) | fetching)
         try:
             self.first, self.end = self._consumer.get_watermark_offsets(
                 TopicPartition(topic, 0), timeout=REQUEST_TIMEOUT_S

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from stoculus.checkpoints import NO_HASH
+from stoculus.connections import Kafka
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.partition import PartitionReader
 from stoculus.reading.times import EPOCH_DAY, new_york_days
@@ -26,11 +27,11 @@ class TopicHash:
     hash: str
 
 
-def topic_hash(bootstrap: str, decoder: Decoder, topic: str, record: RecordType) -> TopicHash:
+def topic_hash(kafka: Kafka, decoder: Decoder, topic: str, record: RecordType) -> TopicHash:
     """Read the committed records of a topic and hash them as their writer did: the receipt says the same."""
     digest = DayDigest()
     days: dict[date, int] = {}
-    with PartitionReader(bootstrap, topic) as reader:
+    with PartitionReader(kafka, topic) as reader:
         for values in reader.read_values(reader.first):
             keys, bodies = pa.array(values.keys, pa.binary()), pa.array(values.bodies, pa.binary())
             times = decoder.decode_values(values, record)["ts_event"]

@@ -2,13 +2,14 @@
 
 from typing import Final
 
+from stoculus.connections import Kafka
 from stoculus.reading.partition import PartitionReader, offset_of
 
 # A probe wants one record; the broker sends at least one whole batch of the writer.
 _PROBE_BYTES: Final = 1024
 
 
-def offset_at(bootstrap: str, topic: str, ts_us: int) -> int:
+def offset_at(kafka: Kafka, topic: str, ts_us: int) -> int:
     """The offset of the first committed record at or after a time (microseconds since the epoch); the end if none is.
 
     Records are compared by their Kafka time, which is the event time in milliseconds, the vendor's resolution. A binary
@@ -16,7 +17,7 @@ def offset_at(bootstrap: str, topic: str, ts_us: int) -> int:
     in time order. Raise NotFound, BrokerUnavailable.
     """
     at_ms = -(-ts_us // 1000)
-    with PartitionReader(bootstrap, topic, prefetch_messages=1, fetch_bytes=_PROBE_BYTES) as reader:
+    with PartitionReader(kafka, topic, prefetch_messages=1, fetch_bytes=_PROBE_BYTES) as reader:
         low, high = reader.first, reader.end
         found = reader.end
         while low < high:

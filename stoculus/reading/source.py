@@ -82,13 +82,13 @@ def open_feeds(request: Request, settings: Connections) -> Iterator[list[Feed]]:
             kind, _, backtest_id = rest.rpartition("/")
             if scheme and kind != "backtest":
                 raise InvalidRequest(f"{request.source!r} is no source.", remedy=_REMEDY, field="source")
-            log = stack.enter_context(BacktestLog(settings.kafka_bootstrap, backtest_id))
-            decoder = Decoder(settings.registry_url)
+            log = stack.enter_context(BacktestLog(settings.kafka, backtest_id))
+            decoder = Decoder(settings.registry)
             entries = log.manifest.chosen(request.topics)
             for entry in entries:
                 feeds.append(
                     TopicFeed(
-                        settings.kafka_bootstrap,
+                        settings.kafka,
                         decoder,
                         log,
                         entry,

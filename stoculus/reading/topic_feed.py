@@ -5,6 +5,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable, NotFound, TopicLost
 from stoculus.kafka.admin import REQUEST_TIMEOUT_S
 from stoculus.reading.backtest import BacktestLog, Reached
@@ -27,7 +28,7 @@ class TopicFeed:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: Kafka,
         decoder: Decoder,
         log: BacktestLog,
         entry: TopicEntry,
@@ -36,7 +37,7 @@ class TopicFeed:
         partial: bool,
         prefetch_messages: int,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._decoder = decoder
         self._log = log
         self._entry = entry
@@ -111,7 +112,7 @@ class TopicFeed:
                 self._is_done = True
                 return None
             try:
-                self._reader = PartitionReader(self._bootstrap, self.topic, prefetch_messages=self._prefetch_messages)
+                self._reader = PartitionReader(self._kafka, self.topic, prefetch_messages=self._prefetch_messages)
             except NotFound:
                 if checkpoint or self._partial:
                     raise
@@ -124,7 +125,7 @@ class TopicFeed:
 
     def _seek(self, reader: PartitionReader) -> None:
         start = self._start_us
-        offset = reader.first if start is None else offset_at(self._bootstrap, self.topic, start)
+        offset = reader.first if start is None else offset_at(self._kafka, self.topic, start)
         if offset == reader.first > 0:
             raise TopicLost(
                 f"{self.topic} has lost its first records: it begins at offset {offset}.",

@@ -26,9 +26,9 @@ class Standing:
     """Topics by their numbers. Their writers use no transactions: each offset is a record."""
 
     def __init__(self, settings: Connections, names: Sequence[str], schemas: Sequence[Schema]) -> None:
-        self._bootstrap = settings.kafka_bootstrap
-        self._decoder = Decoder(settings.registry_url)
-        self._admin = admin.connect(settings.kafka_bootstrap)
+        self._kafka = settings.kafka
+        self._decoder = Decoder(settings.registry)
+        self._admin = admin.connect(settings.kafka)
         self._names = names
         self._schemas = schemas
 
@@ -38,7 +38,7 @@ class Standing:
 
     def those_there(self) -> list[int]:
         """Which topics are there; raise BrokerUnavailable at once where Kafka is away."""
-        reachable_kafka(self._bootstrap)
+        reachable_kafka(self._kafka)
         there = admin.partition_counts(self._admin)
         return [number for number, name in enumerate(self._names) if name in there]
 
@@ -65,7 +65,7 @@ class Standing:
     def _mark(self, number: int) -> Mark | None:
         topic, schema = self._names[number], self._schemas[number]
         span = _LOOK_BACK_RECORDS
-        with PartitionReader(self._bootstrap, topic) as reader:
+        with PartitionReader(self._kafka, topic) as reader:
             while reader.end > reader.first:
                 start = max(reader.end - span, reader.first)
                 last_us, run, records = 0, 0, 0

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from stoculus.connections import Registry
 from stoculus.errors import BrokerUnavailable, RegistryUnavailable, TopicLost
 from stoculus.instruments import Stock
 from stoculus.kafka import admin, registry
@@ -77,7 +78,7 @@ class ToTopics:
 
     def __init__(self, settings: Connections, feeds: Sequence[Feed], replay_id: str) -> None:
         self.names = [replay_topic(feed, replay_id) for feed in feeds]
-        self._headers = _headers({feed.schema.record.name: feed.schema.record for feed in feeds}, settings.registry_url)
+        self._headers = _headers({feed.schema.record.name: feed.schema.record for feed in feeds}, settings.registry)
         self._standing = Standing(settings, self.names, [feed.schema for feed in feeds])
         there = self._standing.those_there()
         self.marks = self._standing.marks(there)
@@ -89,7 +90,7 @@ class ToTopics:
         self._try_s: float | None = None
         self._is_lost = False
         self._failure: KafkaError | None = None
-        self._config = {**_CONFIG, "bootstrap.servers": settings.kafka_bootstrap, "error_cb": self._note}
+        self._config = {**_CONFIG, **settings.kafka.config, "error_cb": self._note}
         self._producer = Producer(self._config)
 
     @property
@@ -229,9 +230,9 @@ def _own(tail: Mark, arrived: int, before: Mark | None) -> Mark:
     return Mark(tail.us, min(tail.records, own))
 
 
-def _headers(records: dict[str, RecordType], url: str) -> dict[str, bytes]:
-    with registry.connect(url) as client:
-        return {name: framing.header(registry.lookup_id(client, record, url)) for name, record in records.items()}
+def _headers(records: dict[str, RecordType], where: Registry) -> dict[str, bytes]:
+    with registry.connect(where) as client:
+        return {name: framing.header(registry.lookup_id(client, record, where.url)) for name, record in records.items()}
 
 
 def replay_topic(feed: Feed, replay_id: str) -> str:

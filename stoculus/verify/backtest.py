@@ -34,13 +34,13 @@ class Verifier:
     """
 
     def __init__(self, settings: Connections, backtest_id: str, sources: Sources | None = None) -> None:
-        self._bootstrap = settings.kafka_bootstrap
-        self._decoder = Decoder(settings.registry_url)
+        self._kafka = settings.kafka
+        self._decoder = Decoder(settings.registry)
         self._sources = sources
-        with BacktestLog(self._bootstrap, backtest_id) as log:
+        with BacktestLog(self._kafka, backtest_id) as log:
             self.manifest: Manifest = log.manifest
             self._checkpoints = log.checkpoints
-        self._partitions = admin.partition_counts(admin.connect(self._bootstrap))
+        self._partitions = admin.partition_counts(admin.connect(self._kafka))
 
     def records(self, entries: Sequence[TopicEntry]) -> int:
         """How many records the checkpoints count of some topics."""
@@ -79,7 +79,7 @@ class Verifier:
         requested = Requested.of(self.manifest, entry)
         scan = Scan(requested, self._decoder)
         differences: list[Fault] = []
-        with PartitionReader(self._bootstrap, entry.topic) as reader:
+        with PartitionReader(self._kafka, entry.topic) as reader:
             rows = _told(scan.rows(reader), entry.topic, tell)
             if self._sources is not None and receipt is not None:
                 task = task_of(self.manifest, entry)
@@ -106,7 +106,7 @@ class Verifier:
     def _beside(self, entry: TopicEntry, receipt: Checkpoint) -> Iterator[Fault]:
         """What stands elsewhere about the topic."""
         has_quarantine = topics.quarantine(entry.topic) in self._partitions
-        yield from check_quarantine(self._bootstrap, receipt, exists=has_quarantine)
+        yield from check_quarantine(self._kafka, receipt, exists=has_quarantine)
         if self.manifest.state == "completed":
             yield from check_manifest(entry, receipt)
 

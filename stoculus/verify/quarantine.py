@@ -6,16 +6,17 @@ from itertools import chain
 
 from stoculus import topics
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from stoculus.reading.partition import PartitionReader
 from stoculus.verify.findings import Fault
 
 
-def check_quarantine(bootstrap: str, receipt: Checkpoint, *, exists: bool) -> Iterator[Fault]:
+def check_quarantine(kafka: Kafka, receipt: Checkpoint, *, exists: bool) -> Iterator[Fault]:
     """The rows that the receipt counts must be there; those of failed attempts may be, too.
 
     Raise BrokerUnavailable.
     """
-    held = _attempts(bootstrap, topics.quarantine(receipt.task_id)) if exists else Counter[str]()
+    held = _attempts(kafka, topics.quarantine(receipt.task_id)) if exists else Counter[str]()
     if held.total() < receipt.bad_rows:
         message = f"it holds {held.total():,} malformed rows, the receipt counts {receipt.bad_rows:,} left out."
         yield Fault("quarantine", message, records=receipt.bad_rows - held.total())
@@ -27,9 +28,9 @@ def check_quarantine(bootstrap: str, receipt: Checkpoint, *, exists: bool) -> It
         yield Fault("quarantine", message, records=of_the_last - receipt.bad_rows)
 
 
-def _attempts(bootstrap: str, topic: str) -> Counter[str]:
+def _attempts(kafka: Kafka, topic: str) -> Counter[str]:
     """How many rows each attempt has set apart."""
-    with PartitionReader(bootstrap, topic) as reader:
+    with PartitionReader(kafka, topic) as reader:
         messages = chain.from_iterable(reader.read(reader.first))
         return Counter(_text(dict(message.headers() or []).get("attempt")) for message in messages)
 

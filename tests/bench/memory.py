@@ -74,7 +74,7 @@ def chain_day(bench: Bench, backtest_id: str) -> list[Figure]:
             Figure("rss_of_a_day_of_11.7m_option_quotes", "MiB", [service.peak_mib], limit=1024),
             Figure("spilled_of_that_day", "MB", [service.spilled_bytes / 1e6]),
         ]
-        records = count_in_order(read_topic(bench.bootstrap, Decoder(bench.registry_url), task.task_id))
+        records = count_in_order(read_topic(bench.kafka, Decoder(bench.registry), task.task_id))
     if records != source.CHAIN_ROWS[CHAIN_INTERVAL]:
         raise RuntimeError(f"{task.task_id} holds {records} records")
     return figures
@@ -115,7 +115,7 @@ def _completed(bench: Bench, service: str, task: StockTask | OptionTask, budget_
 
 
 def _is_completed(bench: Bench, task_id: str) -> bool:
-    checkpoint = read_checkpoint(bench.bootstrap, task_id, wait=False)
+    checkpoint = read_checkpoint(bench.kafka, task_id, wait=False)
     if checkpoint is not None and checkpoint.failure is not None:
         raise RuntimeError(f"{task_id}: {checkpoint.failure.message}")
     return checkpoint is not None and checkpoint.state == "completed"

@@ -86,7 +86,7 @@ def written(
     environment.headers.of(job.facts.record)
     topic = job.facts.task_id
     with client, bench.topic(topic):
-        with TransactionalWriter(bench.bootstrap, topic, use_extension=c_loop) as writer:
+        with TransactionalWriter(bench.kafka, topic, use_extension=c_loop) as writer:
             writer.open()
             progress = Progress(_first_checkpoint(job))
             started = time.perf_counter()
@@ -122,10 +122,10 @@ def _write_all(job: Job, environment: Environment, writer: TransactionalWriter, 
 def _environment(bench: Bench, client: ThetaClient) -> Environment:
     settings = ServiceSettings()
     return Environment(
-        bootstrap=bench.bootstrap,
+        kafka=bench.kafka,
         admin=bench.admin,
         control_topics=ControlTopics(bench.admin),
-        headers=Headers(registry.connect(bench.registry_url), bench.registry_url),
+        headers=Headers(registry.connect(bench.registry), bench.registry_url),
         budget=MemoryBudget(settings.memory_budget_mb * 2**20),
         lookahead=Lookahead(lambda: client.tier.concurrency),
         now=_now,
@@ -150,7 +150,7 @@ def _first_checkpoint(job: Job) -> Checkpoint:
 
 def _check(bench: Bench, topic: str, records: int, rows: int) -> None:
     """A bench that loses rows measures nothing. Each transaction's marker takes an offset."""
-    last_offset = last_record_offset(bench.bootstrap, topic)
+    last_offset = last_record_offset(bench.kafka, topic)
     if records != rows or last_offset is None or last_offset + 1 < records:
         raise RuntimeError(f"{topic}: {rows} rows, {records} records counted, last offset {last_offset}")
 

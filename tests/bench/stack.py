@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from local.java import Artifacts, fetch
 from local.registry import url as registry_url
 from local.stack import Stack
+from stoculus.connections import Kafka, Registry
 from stoculus.kafka.admin import DATA_CONFIG, create_topics, delete_topics
 from stoculus.settings import PREFIX, LocalSettings
 
@@ -39,6 +40,14 @@ class Bench:
     @property
     def registry_url(self) -> str:
         return registry_url(self.settings.registry_port)
+
+    @property
+    def kafka(self) -> Kafka:
+        return Kafka(self.bootstrap)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.registry_url)
 
     @property
     def simulator_url(self) -> str:

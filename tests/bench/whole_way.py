@@ -34,7 +34,7 @@ def option_whole_way(bench: Bench, backtest_id: str) -> float:
 
 def first_record(bench: Bench, backtest_id: str) -> float:
     """Seconds from the POST of a day of minute bars to the first record that a reader of committed records gets."""
-    consumer = reader(bench.bootstrap)
+    consumer = reader(bench.kafka)
     try:
         consumer.list_topics(timeout=5)
         started = time.perf_counter()

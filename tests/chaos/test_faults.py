@@ -95,7 +95,7 @@ def test_a_topic_deleted_under_a_running_backtest_fails_it_with_the_cause(world:
     world.submit(market.large.body("lost"))
     world.wait_for_records("lost")
     topic = market.large.topic(market.large.symbols[0], "lost")
-    admin = AdminClient({"bootstrap.servers": world.bootstrap})
+    admin = AdminClient(world.kafka.config)
     admin.delete_topics([topic])[topic].result()
     world.heal()
     shown = world.wait_for("lost", "failed")

@@ -24,7 +24,7 @@ STEP_US: Final = 10_000
 
 @pytest.fixture(scope="module")
 def million(broker: Broker, registry: Registry) -> Written:
-    backtest = Written(broker.bootstrap, registry.url, [Selection(ticker, "quote") for ticker in TICKERS])
+    backtest = Written(broker.kafka, registry.connection, [Selection(ticker, "quote") for ticker in TICKERS])
     for task in backtest.tasks:
         for first in range(0, RECORDS, 50_000):
             times = [OPEN_US + n * STEP_US for n in range(first, first + 50_000)]
@@ -35,7 +35,7 @@ def million(broker: Broker, registry: Registry) -> Written:
 
 @contextmanager
 def member(backtest: Written, group: str, told: Path, *, until_end: bool) -> Iterator["subprocess.Popen[bytes]"]:
-    arguments = [backtest.bootstrap, backtest.registry_url, group, str(until_end), *backtest.topics]
+    arguments = [backtest.kafka.bootstrap, backtest.registry.url, group, str(until_end), *backtest.topics]
     with told.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "tests.chaos.member", *arguments], stdout=out, cwd=CHECKOUT)
     try:

@@ -94,7 +94,7 @@ def compare(world: World, topic: str, record: str) -> None:
 
 
 def records(world: World, topic: str) -> list[tuple[bytes, bytes, int]]:
-    return [(one.key or b"", (one.value or b"")[5:], one.time_ms) for one in read_all(world.bootstrap, topic)]
+    return [(one.key or b"", (one.value or b"")[5:], one.time_ms) for one in read_all(world.kafka, topic)]
 
 
 def micros(iso: str) -> int:

@@ -29,7 +29,7 @@ def test_a_transaction_of_another_task_hanging_on_the_checkpoint_partition_dupli
     world.wait_for_records("hidden")
     other = Producer(
         {
-            "bootstrap.servers": world.bootstrap,
+            **world.kafka.config,
             "transactional.id": "hanging",
             "transaction.timeout.ms": 15_000,
             "log_level": 2,

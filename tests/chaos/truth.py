@@ -81,7 +81,7 @@ def verify(world: World, backtest_id: str, selection: Selection, *, left_out: fr
         expected = (row for n, row in enumerate(vendor_rows(world, symbol, selection)) if n not in left_out)
         count, last_offset = compare(world, topic, symbol, expected)
         receipt = receipts[topic]
-        read = topic_hash(world.bootstrap, Decoder(world.registry_url), topic, record_type(RECORDS[selection.schema]))
+        read = topic_hash(world.kafka, Decoder(world.registry), topic, record_type(RECORDS[selection.schema]))
         assert count == read.records == receipt["records"]
         assert receipt["last_offset"] == last_offset
         assert receipt["hash"] == read.hash
@@ -149,9 +149,9 @@ _SCHEMAS: dict[tuple[str, int], Any] = {}
 
 
 def _schema(world: World, schema_id: int) -> Any:
-    key = world.registry_url, schema_id
+    key = world.registry.url, schema_id
     if key not in _SCHEMAS:
-        found = httpx2.get(f"{world.registry_url}/schemas/ids/{schema_id}", trust_env=False).raise_for_status()
+        found = httpx2.get(f"{world.registry.url}/schemas/ids/{schema_id}", trust_env=False).raise_for_status()
         _SCHEMAS[key] = fastavro.parse_schema(json.loads(found.json()["schema"]))
     return _SCHEMAS[key]
 
@@ -160,7 +160,7 @@ def messages(world: World, topic: str, partition: int = 0) -> Iterator[Message]:
     """What a read_committed consumer gets from the first offset to the end; the end must be reached."""
     consumer = Consumer(
         {
-            "bootstrap.servers": world.bootstrap,
+            **world.kafka.config,
             "group.id": "judge",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -185,7 +185,7 @@ def messages(world: World, topic: str, partition: int = 0) -> Iterator[Message]:
 
 def require_no_open_transaction(world: World, *topics: str) -> None:
     """Every partition can be read committed to its end: the last stable offset is the high watermark."""
-    admin = AdminClient({"bootstrap.servers": world.bootstrap})
+    admin = AdminClient(world.kafka.config)
     metadata = admin.list_topics(timeout=15).topics
     partitions = [TopicPartition(topic, number) for topic in topics for number in metadata[topic].partitions]
 

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from local.processes import Program, Supervisor
 from local.registry import url as registry_url
 from local.stack import Stack
+from stoculus.connections import Kafka, Registry
 from stoculus.settings import LocalSettings
 
 DEADLINE_S: Final = 180
@@ -66,8 +67,8 @@ class World:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
         self._stack = Stack(self.settings, clean | environment, lambda _: None)
         self._supervisor = Supervisor(var)
-        self.bootstrap = f"127.0.0.1:{kafka}"
-        self.registry_url = registry_url(registry)
+        self.kafka = Kafka(f"127.0.0.1:{kafka}")
+        self.registry = Registry(registry_url(registry))
         self.vendor_url = f"http://127.0.0.1:{simulator}"
         self.service_url = f"http://127.0.0.1:{service}"
         self.api = httpx2.Client(base_url=f"http://127.0.0.1:{coordinator}", timeout=60, trust_env=False)
@@ -156,7 +157,7 @@ class World:
             return 0
 
     def topics(self) -> set[str]:
-        return set(AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=15).topics)
+        return set(AdminClient(self.kafka.config).list_topics(timeout=15).topics)
 
     def act(self, backtest_id: str, action: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         return self.api.post(f"/v1/backtests/{backtest_id}:{action}", json=body)

@@ -15,6 +15,7 @@ from services.kit.progress import Progress
 from services.kit.writer import Rows, TransactionalWriter
 from stoculus import topics
 from stoculus.checkpoints import Checkpoint, Failure
+from stoculus.connections import Kafka, Registry
 from stoculus.instruments import Stock
 from stoculus.kafka import admin
 from stoculus.kafka.ends import last_record_offset
@@ -49,15 +50,15 @@ class Selection:
 class Task:
     """Writes one topic of a backtest, block by block, each in a transaction with its checkpoint."""
 
-    def __init__(self, bootstrap: str, registry_url: str, backtest_id: str, selection: Selection) -> None:
+    def __init__(self, kafka: Kafka, registry: Registry, backtest_id: str, selection: Selection) -> None:
         self.topic = selection.topic(backtest_id)
         self.selection = selection
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._record = selection.schema.record
-        with connect(registry_url) as client:
-            self._header = framing.header(lookup_id(client, self._record, registry_url))
-        admin.create_topics(admin.connect(bootstrap), [self.topic], admin.DATA_CONFIG)
-        self._writer = TransactionalWriter(bootstrap, self.topic)
+        with connect(registry) as client:
+            self._header = framing.header(lookup_id(client, self._record, registry.url))
+        admin.create_topics(admin.connect(kafka), [self.topic], admin.DATA_CONFIG)
+        self._writer = TransactionalWriter(kafka, self.topic)
         self._writer.open()
         self._window: Window | None = None
         self._is_closed = False
@@ -96,7 +97,7 @@ class Task:
     def complete(self) -> "Task":
         """Close what is open and write the receipt."""
         self._close()
-        self._commit(None, state="completed", last_offset=last_record_offset(self._bootstrap, self.topic))
+        self._commit(None, state="completed", last_offset=last_record_offset(self._kafka, self.topic))
         self.close()
         return self
 
@@ -131,16 +132,16 @@ def _days_of(batch: pa.RecordBatch) -> tuple[date, ...]:
 class Written:
     """A backtest on the broker. `tasks` are in the order of the request."""
 
-    bootstrap: str
-    registry_url: str
+    kafka: Kafka
+    registry: Registry
     selections: list[Selection]
     request: Mapping[str, Any] = field(default_factory=dict)
     backtest_id: str = field(default_factory=lambda: uuid4().hex[:12])
     tasks: list[Task] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        admin.create_control_topics(admin.connect(self.bootstrap))
-        self.tasks = [Task(self.bootstrap, self.registry_url, self.backtest_id, each) for each in self.selections]
+        admin.create_control_topics(admin.connect(self.kafka))
+        self.tasks = [Task(self.kafka, self.registry, self.backtest_id, each) for each in self.selections]
 
     @property
     def topics(self) -> list[str]:
@@ -165,11 +166,11 @@ class Written:
 
     def delete(self) -> "Written":
         """Delete its manifest and its topics, as the janitor does."""
-        admin.delete_topics(admin.connect(self.bootstrap), self.topics)
+        admin.delete_topics(admin.connect(self.kafka), self.topics)
         return self._tell(None)
 
     def _tell(self, manifest: bytes | None) -> "Written":
-        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0, **admin.QUIET})
+        producer = Producer({**self.kafka.config, "linger.ms": 0, **admin.QUIET})
         producer.produce(topics.BACKTESTS, manifest, self.backtest_id)
         assert producer.flush(30) == 0
         return self

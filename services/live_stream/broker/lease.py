@@ -6,7 +6,8 @@ from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from stoculus.kafka.admin import QUIET, broker_error
+from stoculus.connections import Kafka
+from stoculus.kafka.admin import QUIET, broker_error, is_refused
 from stoculus.topics import STREAM_EVENTS
 
 GROUP: Final = "stoculus.live-stream"
@@ -19,12 +20,12 @@ log = logging.getLogger(__name__)
 class Lease:
     """Membership in the group. `poll` it often; `held` is what the broker said last."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: Kafka) -> None:
         self.held = False
         self._consumer = Consumer(
             {
                 **QUIET,
-                "bootstrap.servers": bootstrap,
+                **kafka.config,
                 "group.id": GROUP,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "latest",
@@ -49,8 +50,13 @@ class Lease:
         return self.held
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Take the broker's word. The records of the partition are of no interest, it is paused."""
-        self._consumer.poll(timeout_s)
+        """Take the broker's word; raise BrokerRefused where it refuses it for good.
+
+        The records of the partition are of no interest, it is paused.
+        """
+        message = self._consumer.poll(timeout_s)
+        if message is not None and (error := message.error()) is not None and is_refused(error):
+            raise broker_error(KafkaException(error), "asking for the lease")
 
     def __enter__(self) -> Self:
         return self

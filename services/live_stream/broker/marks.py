@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 from services.live_stream.broker.acks import Acknowledgements
 from services.live_stream.broker.outlet import Outlet
 from services.live_stream.channels.channel import Channel
+from stoculus.connections import Kafka
 from stoculus.errors import Conflict, TopicLost
 from stoculus.kafka.compacted import CompactedLog
 from stoculus.streams import Watermark
@@ -16,9 +17,9 @@ from stoculus.topics import WATERMARKS
 EVERY_S: Final = 0.25
 
 
-def read_marks(bootstrap: str) -> dict[str, Watermark]:
+def read_marks(kafka: Kafka) -> dict[str, Watermark]:
     """The newest watermark of each topic."""
-    reader = CompactedLog(bootstrap, WATERMARKS)
+    reader = CompactedLog(kafka, WATERMARKS)
     try:
         return {key: Watermark.model_validate_json(value) for key, value in reader.read_to_end() if value}
     finally:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from confluent_kafka import KafkaException, Producer
 from numpy.typing import NDArray
 
+from stoculus.connections import Kafka
 from stoculus.kafka.admin import QUIET, broker_error
 from stoculus.kafka.enqueue import enqueue_live
 
@@ -95,7 +96,7 @@ class Outgoing:
 class Outlet:
     """Takes rows in order. What the producer's queue has no room for waits here, and everything behind it."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: Kafka) -> None:
         self.requests = 0
         """About so many have been made of the broker: rows that are put together are one a topic."""
         self._logs: list[TopicLog] = []
@@ -104,7 +105,7 @@ class Outlet:
         self._topics: list[str] = []
         self._waiting: deque[Outgoing] = deque()
         self._events: deque[tuple[str, str, bytes]] = deque()
-        self._producer = Producer({**PRODUCER_CONFIG, "bootstrap.servers": bootstrap, "client.id": "live-stream"})
+        self._producer = Producer({**PRODUCER_CONFIG, **kafka.config, "client.id": "live-stream"})
 
     def open(self, topic: str, end: int) -> int:
         """Make a topic known, whose next record gets the offset `end` unless it is known; return its number."""

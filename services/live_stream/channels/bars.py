@@ -89,7 +89,7 @@ class BarChannel(MendingChannel):
         return True
 
     def _find(self, ask: Ask, aborted: threading.Event) -> Found:
-        return find_trades(ask, self._tools.history, self._tools.bootstrap, aborted)
+        return find_trades(ask, self._tools.history, self._tools.kafka, aborted)
 
     def _skipped(self) -> None:
         self._builder = None

@@ -46,7 +46,7 @@ class TickChannel(MendingChannel):
         return False
 
     def _find(self, ask: Ask, aborted: threading.Event) -> Found:
-        return find_ticks(ask, self._tools.history, self._tools.bootstrap, aborted)
+        return find_ticks(ask, self._tools.history, self._tools.kafka, aborted)
 
     def _found(self, gap: Gap, found: Found) -> None:  # noqa: ARG002
         self._rows, self._written = found.rows, 0

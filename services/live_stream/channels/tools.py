@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.live_stream.broker.outlet import Outlet
 from services.live_stream.clock import TapeClock
 from services.live_stream.healing.finding import TickHistory
+from stoculus.connections import Kafka
 from stoculus.records.catalog import RecordType
 from stoculus.streams import StreamEvent
 
@@ -21,6 +22,6 @@ class Tools:
     wall_us: Callable[[], int]
     grace_us: int
     history: TickHistory
-    bootstrap: str
+    kafka: Kafka
     threads: Executor
     tell: Callable[[StreamEvent], None]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from services.live_stream.healing.difference import Records, missing
 from services.live_stream.topic import LiveTopic
+from stoculus.connections import Kafka
 from stoculus.errors import NotFound
 from stoculus.instruments import OptionContract, Stock
 from stoculus.reading.partition import PartitionReader
@@ -61,23 +62,23 @@ class Found:
     ahead: int
 
 
-def find_ticks(ask: Ask, history: TickHistory, bootstrap: str, aborted: threading.Event) -> Found:
+def find_ticks(ask: Ask, history: TickHistory, kafka: Kafka, aborted: threading.Event) -> Found:
     """What a topic of ticks lacks."""
     record = ask.topic.schema.record
     wanted = records_of(history.records(ask.topic, ask.instruments, ask.from_us, ask.until_us, aborted), record)
-    held = records_of(_held(bootstrap, ask, record), record)
+    held = records_of(_held(kafka, ask, record), record)
     rows = missing(wanted, held)
     streamed = _rows(held, np.flatnonzero(held.times_us >= ask.confirmed_us))
     ahead = len(missing(streamed, wanted)) or _ahead(ask, wanted)
     return Found(_rows(wanted, rows), (), frozenset(), ahead)
 
 
-def find_trades(ask: Ask, history: TickHistory, bootstrap: str, aborted: threading.Event) -> Found:
+def find_trades(ask: Ask, history: TickHistory, kafka: Kafka, aborted: threading.Event) -> Found:
     """The trades that a topic of bars is made of, and its bars of the slice."""
     from_us = ask.from_us if ask.trades_from_us is None else ask.trades_from_us
     trades = tuple(history.records(ask.topic, ask.instruments, from_us, ask.until_us, aborted))
     bars: set[tuple[int, str]] = set()
-    for batch in _held(bootstrap, ask, ask.topic.schema.record):
+    for batch in _held(kafka, ask, ask.topic.schema.record):
         columns: list[Any] = [batch["ts_event"].cast(pa.int64()), batch["symbol"]]
         bars |= set(zip(*(column.to_pylist() for column in columns), strict=True))
     ahead = _ahead(ask, records_of(trades, ask.topic.tick_record)) if ask.kept else 0
@@ -104,9 +105,9 @@ def records_of(batches: Iterable[pa.RecordBatch], record: RecordType) -> Records
     return Records(pa.concat_arrays(keys), pa.concat_arrays(times), pa.concat_arrays(bodies))
 
 
-def _held(bootstrap: str, ask: Ask, record: RecordType) -> Iterable[pa.RecordBatch]:
+def _held(kafka: Kafka, ask: Ask, record: RecordType) -> Iterable[pa.RecordBatch]:
     """What the topic holds of the slice."""
-    with PartitionReader(bootstrap, ask.topic.topic) as reader:
+    with PartitionReader(kafka, ask.topic.topic) as reader:
         if reader.end < ask.offset:
             raise NotFound(f"{ask.topic.topic} ends before its watermark.", remedy="Was it deleted and made again?")
         for values in reader.read_values(max(ask.offset, reader.first)):

@@ -67,11 +67,11 @@ def tape(
     if last is not None and start_us is not None:
         raise typer.BadParameter("--last and --from both say where to begin: use one of them.")
     where = settings()
-    bootstrap, decoder = reachable_kafka(where.kafka_bootstrap), Decoder(where.registry_url)
+    kafka, decoder = reachable_kafka(where.kafka), Decoder(where.registry)
     console = Console(highlight=False)
     write = _objects(latency) if as_json else _lines(console, latency)
     left = sys.maxsize if limit is None else limit
-    with Tape(bootstrap, list(dict.fromkeys(topics)), last=last, start_us=start_us) as source:
+    with Tape(kafka, list(dict.fromkeys(topics)), last=last, start_us=start_us) as source:
         for messages, skipped in _rounds(source, hurry=console.is_terminal and not as_json):
             write(events(decoder, messages[:left]), skipped)
             left -= len(messages)

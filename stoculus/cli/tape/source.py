@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from stoculus.connections import Kafka
 from stoculus.errors import NotFound
 from stoculus.reading.decoding import Decoder
 from stoculus.reading.partition import (
@@ -50,14 +51,14 @@ class Tape:
     """
 
     def __init__(
-        self, bootstrap: str, topics: Sequence[str], *, last: int | None = None, start_us: int | None = None
+        self, kafka: Kafka, topics: Sequence[str], *, last: int | None = None, start_us: int | None = None
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._last = last
         self._topics = topics
         with ExitStack() as stack:
-            self._readers = [stack.enter_context(_reader(bootstrap, topic)) for topic in topics]
-            starts = [None if start_us is None else offset_at(bootstrap, topic, start_us) for topic in topics]
+            self._readers = [stack.enter_context(_reader(kafka, topic)) for topic in topics]
+            starts = [None if start_us is None else offset_at(kafka, topic, start_us) for topic in topics]
             self._stack = stack.pop_all()
         self._starts = [
             reader.end if start is None else start for reader, start in zip(self._readers, starts, strict=True)
@@ -87,7 +88,7 @@ class Tape:
             TopicPartition(topic, 0, reader.end) for topic, reader in zip(self._topics, self._readers, strict=True)
         ]
         self._stack.close()
-        config = consumer_config(self._bootstrap) | {"fetch.wait.max.ms": _FETCH_WAIT_MS}
+        config = consumer_config(self._kafka) | {"fetch.wait.max.ms": _FETCH_WAIT_MS}
         with closing(Consumer(config)) as consumer:
             consumer.assign(places)
             while True:
@@ -109,12 +110,12 @@ class Tape:
             span *= 2
 
 
-def _reader(bootstrap: str, topic: str) -> PartitionReader:
+def _reader(kafka: Kafka, topic: str) -> PartitionReader:
     """Opens a topic, also one that is just being made: a stream that was started has its topics a moment later."""
     deadline = time.monotonic() + _MADE_S
     while True:
         try:
-            return PartitionReader(bootstrap, topic)
+            return PartitionReader(kafka, topic)
         except NotFound:
             if time.monotonic() > deadline:
                 raise

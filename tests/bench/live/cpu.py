@@ -17,6 +17,7 @@ from services.live_stream.counts import Counts
 from services.live_stream.dealer import Dealer
 from services.live_stream.tape import turn_s
 from services.live_stream.topic import LiveTopic
+from stoculus.connections import Kafka, Registry
 from stoculus.instruments import Stock
 from stoculus.kafka import registry
 from stoculus.kafka.admin import DATA_CONFIG, create_topics, delete_topics
@@ -47,9 +48,9 @@ class Way(Protocol):
 class Ours:
     """The service from the buffer's frames to the producer, on channels that lack nothing."""
 
-    def __init__(self, bootstrap: str, registry_url: str) -> None:
-        headers = Headers(registry.connect(registry_url), registry_url)
-        clock, self.outlet = TapeClock(), Outlet(bootstrap)
+    def __init__(self, kafka: Kafka, where: Registry) -> None:
+        headers = Headers(registry.connect(where), where.url)
+        clock, self.outlet = TapeClock(), Outlet(kafka)
         self._dealer = Dealer(self.outlet, clock, headers.of, Counts(CollectorRegistry()))
         tools = Tools(
             outlet=self.outlet,
@@ -58,7 +59,7 @@ class Ours:
             wall_us=_now_us,
             grace_us=0,
             history=cast(Any, None),
-            bootstrap=bootstrap,
+            kafka=kafka,
             threads=ThreadPoolExecutor(1),
             tell=lambda _: None,
         )
@@ -95,7 +96,7 @@ class Ways:
         names = [feed.topic for feed in FEEDS]
         create_topics(bench.admin, names, DATA_CONFIG)
         stack.callback(delete_topics, bench.admin, names)
-        ours = Ours(bench.bootstrap, bench.registry_url)
+        ours = Ours(bench.kafka, bench.registry)
         stack.callback(ours.outlet.close)
         self.ours, self.naive = ours, NaiveStream(bench.bootstrap, bench.registry_url)
         for way in (self.ours, self.naive):

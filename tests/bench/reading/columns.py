@@ -16,8 +16,8 @@ _POLL_S = 1.0
 
 def read_columns(bench: Bench, topic: str, records: int, *, c_loop: bool) -> float:
     """Records a second from opening the topic to the last record batch."""
-    started, decoder, read = time.perf_counter(), Decoder(bench.registry_url), 0
-    with PartitionReader(bench.bootstrap, topic, use_extension=c_loop) as reader:
+    started, decoder, read = time.perf_counter(), Decoder(bench.registry), 0
+    with PartitionReader(bench.kafka, topic, use_extension=c_loop) as reader:
         for values in reader.read_values(reader.first):
             read += decoder.decode_values(values).num_rows
     return _rate(topic, read, records, started)

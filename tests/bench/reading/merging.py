@@ -21,7 +21,7 @@ _STEP_US: Final = 100_000
 def ten_topics(bench: Bench) -> str:
     """The id of a backtest of two million quotes of ten stocks that take turns."""
     tickers = many_tickers()[:TOPICS]
-    written = Written(bench.bootstrap, bench.registry_url, [Selection(ticker, "quote") for ticker in tickers])
+    written = Written(bench.kafka, bench.registry, [Selection(ticker, "quote") for ticker in tickers])
     for place, task in enumerate(written.tasks):
         for first in range(0, RECORDS, _BLOCK):
             times = [OPEN_US + n * _STEP_US + place for n in range(first, first + _BLOCK)]

@@ -14,6 +14,7 @@ import pytest
 from local.probe import http_ok
 from local.processes import Program, Supervisor
 from simulator.testing import running_simulator
+from stoculus import connections
 from stoculus.cli.main import main
 from tests.conftest import free_ports
 
@@ -26,12 +27,18 @@ class Broker(Protocol):
     @property
     def bootstrap(self) -> str: ...
 
+    @property
+    def kafka(self) -> connections.Kafka: ...
+
 
 class Registry(Protocol):
     """The fixture `registry`."""
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def connection(self) -> connections.Registry: ...
 
 
 Run = Callable[..., tuple[int, str, str]]

@@ -19,7 +19,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 def test_topics_are_completed_in_bash(broker: Broker) -> None:
     topic = f"stock-aapl-trade-historical-{uuid4().hex}"
-    admin.create_topics(admin.connect(broker.bootstrap), [topic, topic.removeprefix("stock-")], {})
+    admin.create_topics(admin.connect(broker.kafka), [topic, topic.removeprefix("stock-")], {})
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap,

@@ -21,7 +21,7 @@ def backtest(broker: Broker, registry: Registry) -> Written:
     """Quotes with an empty day, bars that failed after a day, and a chain; three days were asked for."""
     selections = [Selection("AAPL", "quote"), Selection("AAPL", "ohlcv1m"), Selection("SPXW", "quote1m", "option")]
     request = {"start": str(MONDAY), "end": str(WEDNESDAY), "session": "regular"}
-    made = Written(broker.bootstrap, registry.url, selections, request)
+    made = Written(broker.kafka, registry.connection, selections, request)
     quotes, bars, options = made.tasks
     for day in (MONDAY, WEDNESDAY):
         times = [opens_us(day) + n * MINUTE_US for n in range(100)]

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
 
+from stoculus import connections
 from stoculus.kafka import admin
 from stoculus.kafka.registry import connect, lookup_id
 from stoculus.records import codec, framing
@@ -30,10 +31,16 @@ class Broker(Protocol):
     @property
     def bootstrap(self) -> str: ...
 
+    @property
+    def kafka(self) -> connections.Kafka: ...
+
 
 class Registry(Protocol):
     @property
     def url(self) -> str: ...
+
+    @property
+    def connection(self) -> connections.Registry: ...
 
 
 class LiveTopic:
@@ -43,9 +50,9 @@ class LiveTopic:
         self.name = name or f"stock-{symbol.lower()}-trade-live-{uuid4().hex}"
         self._symbol = symbol
         self._record = record_type("StockTrade")
-        with connect(registry.url) as client:
+        with connect(registry.connection) as client:
             self._header = framing.header(lookup_id(client, self._record, registry.url))
-        admin.create_topics(admin.connect(broker.bootstrap), [self.name], admin.DATA_CONFIG)
+        admin.create_topics(admin.connect(broker.kafka), [self.name], admin.DATA_CONFIG)
         self._producer = Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True})
 
     def write(self, times_us: Sequence[int], origin: str = "live", ingest_us: int = 1) -> "LiveTopic":

@@ -39,7 +39,7 @@ def test_a_completed_backtest_holds_by_the_topics_and_by_the_vendor(stoculus: Ru
 
 def test_what_does_not_hold_is_told_and_ends_with_code_1(stoculus: Run, broker: Any) -> None:
     stoculus("backtest", "submit", "--symbols", "AAPL", "--start", "2024-01-02", "--id", "cut", "--wait")
-    client = admin.connect(broker.bootstrap)
+    client = admin.connect(broker.kafka)
     [deleted] = client.delete_records([TopicPartition("stock-aapl-ohlcv1m-historical-cut", 0, 90)]).values()
     deleted.result(30)
 

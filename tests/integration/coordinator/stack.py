@@ -105,7 +105,7 @@ class Stack:
         return found
 
     def topics(self) -> set[str]:
-        return set(admin.partition_counts(admin.connect(self.broker.bootstrap)))
+        return set(admin.partition_counts(admin.connect(self.broker.kafka)))
 
     def fault(self, **fault: Any) -> None:
         httpx2.post(f"{self.simulator_url}/__faults", json=fault, trust_env=False).raise_for_status()

@@ -27,7 +27,7 @@ def quotes(*symbols: str) -> list[dict[str, Any]]:
 
 def newest(stack: Stack, topic: str) -> dict[str, bytes | None]:
     """The newest value of each key of a compacted topic."""
-    log = CompactedLog(stack.broker.bootstrap, topic)
+    log = CompactedLog(stack.broker.kafka, topic)
     try:
         return dict(log.read_past_ends())
     finally:

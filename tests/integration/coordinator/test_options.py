@@ -67,7 +67,7 @@ def test_one_id_holds_stocks_and_chains_from_post_to_receipt(stack: Stack) -> No
 
 
 def manifest_of(stack: Stack, backtest_id: str, state: str) -> dict[str, Any] | None:
-    log = CompactedLog(stack.broker.bootstrap, "stoculus.backtests")
+    log = CompactedLog(stack.broker.kafka, "stoculus.backtests")
     try:
         value = json.loads(dict(log.read_past_ends()).get(backtest_id) or b"{}")
     finally:

@@ -101,7 +101,7 @@ def test_a_deletion_goes_on_after_a_restart(own_stack: Stack) -> None:
     own_stack.coordinator.start(ready=False)
     own_stack.service.start()
 
-    kafka = admin.connect(own_stack.broker.bootstrap)
+    kafka = admin.connect(own_stack.broker.kafka)
     until(lambda: "stock-aapl-ohlcv1m-historical-doomed" not in admin.partition_counts(kafka), "its topic is gone")
     assert own_stack.api.post("/v1/backtests", json=request(backtest_id="doomed")).status_code == 409
 
@@ -109,7 +109,7 @@ def test_a_deletion_goes_on_after_a_restart(own_stack: Stack) -> None:
 def test_without_room_a_submission_is_refused_with_the_numbers(
     broker: Broker, registry: Registry, simulator_url: str, tmp_path: Path
 ) -> None:
-    taken = sum(admin.partition_counts(admin.connect(broker.bootstrap)).values())
+    taken = sum(admin.partition_counts(admin.connect(broker.kafka)).values())
     room = {"STOCULUS_MAX_PARTITIONS": str(taken + 10)}
     with running_stack(broker, registry.url, simulator_url, tmp_path, **room) as stack:
         stack.service.start()
@@ -130,7 +130,7 @@ def test_without_room_a_submission_is_refused_with_the_numbers(
 def test_a_topic_that_is_there_already_is_not_written_to(own_stack: Stack) -> None:
     own_stack.service.start()
     own_stack.coordinator.start()
-    kafka = admin.connect(own_stack.broker.bootstrap)
+    kafka = admin.connect(own_stack.broker.kafka)
     admin.create_topics(kafka, ["stock-aapl-ohlcv1m-historical-foreign"], admin.DATA_CONFIG)
 
     answer = own_stack.api.post("/v1/backtests", json=request(backtest_id="foreign"))

@@ -131,7 +131,7 @@ def test_live_topics_keep_old_records_and_have_a_size(stack: Stack, live: LiveSt
     wait_for(stack, "sized", "running")
 
     resource = ConfigResource(ConfigResource.Type.TOPIC, "stock-size-trade-live")
-    client = admin.connect(stack.broker.bootstrap)
+    client = admin.connect(stack.broker.kafka)
     config = client.describe_configs([resource])[resource].result()
 
     names = ("retention.ms", "segment.ms", "retention.bytes", "segment.bytes")
@@ -204,7 +204,7 @@ def test_what_the_live_service_refuses_is_told_in_the_words_of_the_request(stack
 def test_a_warm_up_of_a_topic_with_records_is_refused_with_the_time_of_its_start(
     stack: Stack, live: LiveStandIn
 ) -> None:
-    admin.create_topics(admin.connect(stack.broker.bootstrap), ["stock-warm-trade-live"], admin.DATA_CONFIG)
+    admin.create_topics(admin.connect(stack.broker.kafka), ["stock-warm-trade-live"], admin.DATA_CONFIG)
     assert post(stack, stream_id="cold", warmup="1d", data=[stocks("WARM")]).status_code == 202
     assert "fills the topic" in post(stack, stream_id="second", warmup="1d", data=[stocks("WARM")]).json()["detail"]
     stack.api.delete("/v1/streams/cold")
@@ -231,7 +231,7 @@ def test_a_warm_up_of_a_topic_with_records_is_refused_with_the_time_of_its_start
 
 
 def test_what_does_not_fit_the_broker_is_refused(broker: Broker, live: LiveStandIn, tmp_path: Path) -> None:
-    counts = admin.partition_counts(admin.connect(broker.bootstrap))
+    counts = admin.partition_counts(admin.connect(broker.kafka))
     room = {"STOCULUS_MAX_PARTITIONS": str(sum(counts.values()) + 1), "STOCULUS_LIVE_STREAM_URL": live.url}
     with running_stack(broker, NOBODY, NOBODY, tmp_path, **room) as stack:
         stack.coordinator.start()

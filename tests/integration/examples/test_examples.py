@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 from nbclient import NotebookClient
 
 import stoculus
+from stoculus import connections
 from stoculus.kafka import admin
 from stoculus.kafka.registry import connect, lookup_id
 from stoculus.records import codec, framing
@@ -31,12 +32,18 @@ class Broker(Protocol):
     @property
     def bootstrap(self) -> str: ...
 
+    @property
+    def kafka(self) -> connections.Kafka: ...
+
 
 class Registry(Protocol):
     """The fixture `registry`."""
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def connection(self) -> connections.Registry: ...
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -115,8 +122,8 @@ def test_a_plain_client_sees_the_same_events() -> None:
 def test_a_live_feed_tells_what_was_traded(broker: Broker, registry: Registry) -> None:
     topic = f"stock-aapl-trade-live-{uuid4().hex}"
     trade = record_type("StockTrade")
-    admin.create_topics(admin.connect(broker.bootstrap), [topic], admin.DATA_CONFIG)
-    with connect(registry.url) as client:
+    admin.create_topics(admin.connect(broker.kafka), [topic], admin.DATA_CONFIG)
+    with connect(registry.connection) as client:
         header = framing.header(lookup_id(client, trade, registry.url))
     times = [opens_us() + n * MINUTE_US for n in range(4)]
     batch = records("StockTrade", times, symbol="AAPL", price=[100.0, 102.0, 110.0, 110.0], size=[100, 100, 50, 50])

@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka import Producer
 
 import stoculus as reading
+from stoculus import connections
 from stoculus.errors import BacktestIncomplete, Conflict, NotFound, TopicLost
 from stoculus.export import Format
 from stoculus.export.backtest import Step, export_backtest
@@ -49,12 +50,18 @@ class Broker(Protocol):
     @property
     def bootstrap(self) -> str: ...
 
+    @property
+    def kafka(self) -> connections.Kafka: ...
+
 
 class Registry(Protocol):
     """The fixture `registry`."""
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def connection(self) -> connections.Registry: ...
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,7 @@ def settings(broker: Broker, registry: Registry) -> Connections:
 
 @pytest.fixture(scope="module")
 def new_backtest(broker: Broker, registry: Registry) -> Callable[..., Written]:
-    return lambda *selections: Written(broker.bootstrap, registry.url, list(selections), {"session": "regular"})
+    return lambda *selections: Written(broker.kafka, registry.connection, list(selections), {"session": "regular"})
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +150,7 @@ def test_files_lie_by_asset_symbol_schema_and_day_and_the_manifest_says_so(
         "stock/AAPL/trade/2024-01-02.csv",
     ]
     told = json.loads((folder / "manifest.json").read_text())
-    receipt = read_checkpoint(settings.kafka_bootstrap, backtest.topics[0], wait=False)
+    receipt = read_checkpoint(settings.kafka, backtest.topics[0], wait=False)
     assert receipt is not None
     assert (told["backtest_id"], told["format"], told["complete"]) == (backtest.backtest_id, "csv", True)
     assert told["request"] == {"session": "regular"}
@@ -263,8 +270,8 @@ class Following:
         self.to = to
         self.folder = to / backtest.backtest_id
         environment = os.environ | {
-            "STOCULUS_KAFKA_BOOTSTRAP": backtest.bootstrap,
-            "STOCULUS_REGISTRY_URL": backtest.registry_url,
+            "STOCULUS_KAFKA_BOOTSTRAP": backtest.kafka.bootstrap,
+            "STOCULUS_REGISTRY_URL": backtest.registry.url,
         }
         run = [sys.executable, "-c", "from stoculus.cli.main import main; main()"]
         # Who runs the tests in the background may ignore SIGINT, which programs would inherit.
@@ -364,7 +371,7 @@ def test_a_topic_that_is_not_what_its_receipt_says_is_refused(
     backtest.tasks[0].write(day_of_bars(0)).complete()
     backtest.say("completed")
     [topic] = backtest.topics
-    receipt = read_checkpoint(settings.kafka_bootstrap, topic, wait=False)
+    receipt = read_checkpoint(settings.kafka, topic, wait=False)
     assert receipt is not None
     producer = Producer({**admin.QUIET, "bootstrap.servers": settings.kafka_bootstrap})
     producer.produce(CHECKPOINTS, receipt.model_copy(update=changes).to_json(), topic, partition_of(topic))

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from stoculus.connections import Kafka
 from stoculus.kafka import admin as kafka_admin
 from tests.conftest import Broker
 
@@ -25,7 +26,7 @@ class Record(NamedTuple):
 
 @pytest.fixture(scope="session")
 def admin(broker: Broker) -> AdminClient:
-    client = kafka_admin.connect(broker.bootstrap)
+    client = kafka_admin.connect(broker.kafka)
     kafka_admin.create_control_topics(client)
     return client
 
@@ -69,21 +70,21 @@ def eventually(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def read_all(bootstrap: str, topic: str, partition: int = 0) -> list[Record]:
+def read_all(kafka: Kafka, topic: str, partition: int = 0) -> list[Record]:
     """Every committed record of a partition, by a plain consumer."""
     records: list[Record] = []
-    for message in messages_of(bootstrap, topic, partition):
+    for message in messages_of(kafka, topic, partition):
         offset, (_, time_ms) = message.offset(), message.timestamp()
         assert offset is not None
         records.append(Record(offset, message.key(), message.value(), time_ms))
     return records
 
 
-def messages_of(bootstrap: str, topic: str, partition: int = 0) -> Iterator[Message]:
+def messages_of(kafka: Kafka, topic: str, partition: int = 0) -> Iterator[Message]:
     """Every committed message of a partition, by a plain consumer that waits for nothing longer than it must."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka.config,
             "group.id": "tests",
             "enable.auto.commit": False,
             "enable.partition.eof": True,

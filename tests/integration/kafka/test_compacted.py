@@ -56,8 +56,8 @@ def neighbour(task_id: str) -> str:
 
 
 def test_a_task_that_never_ran_has_no_checkpoint(broker: Broker, task_id: str) -> None:
-    assert read_checkpoint(broker.bootstrap, task_id) is None
-    assert read_checkpoint(broker.bootstrap, task_id, wait=False) is None
+    assert read_checkpoint(broker.kafka, task_id) is None
+    assert read_checkpoint(broker.kafka, task_id, wait=False) is None
 
 
 def test_the_newest_committed_checkpoint_counts(
@@ -73,7 +73,7 @@ def test_the_newest_committed_checkpoint_counts(
     producer.abort_transaction(30)
 
     for wait in (True, False):
-        found = read_checkpoint(broker.bootstrap, task_id, wait=wait)
+        found = read_checkpoint(broker.kafka, task_id, wait=wait)
         assert found == checkpoint(task_id, 3)
 
 
@@ -84,7 +84,7 @@ def test_a_deleted_checkpoint_is_none(broker: Broker, transactional: Transaction
     producer.produce(CHECKPOINTS, None, task_id, partition_of(task_id))
     producer.commit_transaction(30)
 
-    assert read_checkpoint(broker.bootstrap, task_id) is None
+    assert read_checkpoint(broker.kafka, task_id) is None
 
 
 @pytest.mark.parametrize("end", ["commit", "abort"])
@@ -99,11 +99,11 @@ def test_what_stands_behind_anothers_open_transaction_is_waited_for(
     commit(own, task_id, 2)
     commit(own, task_id, 3)
 
-    at_once = read_checkpoint(broker.bootstrap, task_id, wait=False)
+    at_once = read_checkpoint(broker.kafka, task_id, wait=False)
     assert at_once is not None
     assert at_once.records == 1
     with ThreadPoolExecutor(1) as executor:
-        waiting = executor.submit(read_checkpoint, broker.bootstrap, task_id)
+        waiting = executor.submit(read_checkpoint, broker.kafka, task_id)
         threading.Event().wait(1)
         still_waiting = not waiting.done()
         other.commit_transaction(30) if end == "commit" else other.abort_transaction(30)
@@ -117,7 +117,7 @@ def test_what_stands_behind_anothers_open_transaction_is_waited_for(
 def test_a_log_goes_on_with_what_comes_later(broker: Broker, transactional: Transactional, task_id: str) -> None:
     producer = transactional()
     commit(producer, task_id, 1)
-    log = CompactedLog(broker.bootstrap, CHECKPOINTS)
+    log = CompactedLog(broker.kafka, CHECKPOINTS)
     try:
         assert len(log.ends) == 8
         assert task_id in {key for key, _ in log.read_past_ends()}
@@ -142,7 +142,7 @@ def test_all_partitions_are_read_to_their_ends(
     assert {partition_of(name) for name in names} == set(range(8))
 
     for read in (CompactedLog.read_past_ends, CompactedLog.read_to_end):
-        log = CompactedLog(broker.bootstrap, CHECKPOINTS)
+        log = CompactedLog(broker.kafka, CHECKPOINTS)
         assert set(names) <= {key for key, _ in read(log)}
         log.close()
 

@@ -32,7 +32,7 @@ def test_the_extension_is_built_where_these_tests_run() -> None:
 
 @pytest.fixture
 def consumer(broker: Broker) -> Iterator[Consumer]:
-    made = Consumer(consumer_config(broker.bootstrap))
+    made = Consumer(consumer_config(broker.kafka))
     yield made
     made.close()
 
@@ -158,7 +158,7 @@ class TestTheExtension:
     def test_refuses_what_is_no_open_consumer(self, broker: Broker) -> None:
         import stoculus.kafka._consume as extension
 
-        closed = Consumer(consumer_config(broker.bootstrap))
+        closed = Consumer(consumer_config(broker.kafka))
         closed.close()
         others: list[Any] = [None, object(), Producer({"bootstrap.servers": broker.bootstrap}), closed]
         for other in others:

@@ -16,18 +16,18 @@ def write(producer: Producer, topic: str, rows: int, *, commit: bool = True) -> 
 
 
 def test_a_new_topic_has_no_last_record(broker: Broker, topic: str) -> None:
-    assert topic_ends(broker.bootstrap, topic) == Ends(0, 0)
-    assert last_record_offset(broker.bootstrap, topic) is None
+    assert topic_ends(broker.kafka, topic) == Ends(0, 0)
+    assert last_record_offset(broker.kafka, topic) is None
 
 
 def test_markers_take_offsets_but_are_no_records(broker: Broker, topic: str, transactional: Transactional) -> None:
     producer = transactional()
     write(producer, topic, 3)
-    assert last_record_offset(broker.bootstrap, topic) == 2
+    assert last_record_offset(broker.kafka, topic) == 2
     write(producer, topic, 2)
-    assert last_record_offset(broker.bootstrap, topic) == 5
-    assert topic_ends(broker.bootstrap, topic).high == 7
-    assert [record.offset for record in read_all(broker.bootstrap, topic)] == [0, 1, 2, 4, 5]
+    assert last_record_offset(broker.kafka, topic) == 5
+    assert topic_ends(broker.kafka, topic).high == 7
+    assert [record.offset for record in read_all(broker.kafka, topic)] == [0, 1, 2, 4, 5]
 
 
 @pytest.mark.parametrize("aborted", [1, 3, 20, 500])
@@ -39,7 +39,7 @@ def test_aborted_records_behind_the_last_are_passed_over(
     for _ in range(3):
         write(producer, topic, aborted, commit=False)
 
-    assert last_record_offset(broker.bootstrap, topic) == 9
+    assert last_record_offset(broker.kafka, topic) == 9
 
 
 def test_a_topic_of_aborted_records_alone_has_no_last_one(
@@ -47,9 +47,9 @@ def test_a_topic_of_aborted_records_alone_has_no_last_one(
 ) -> None:
     write(transactional(), topic, 30, commit=False)
 
-    assert last_record_offset(broker.bootstrap, topic) is None
+    assert last_record_offset(broker.kafka, topic) is None
 
 
 def test_a_topic_that_is_missing_is_lost(broker: Broker) -> None:
     with pytest.raises(TopicLost, match="never-was"):
-        topic_ends(broker.bootstrap, "never-was")
+        topic_ends(broker.kafka, "never-was")

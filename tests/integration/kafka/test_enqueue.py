@@ -72,7 +72,7 @@ def test_key_value_and_time_arrive_row_by_row(
     enqueue(producer, topic, HEADER, keys, BODIES, TIMES, use_extension=use_extension)
     producer.flush()
 
-    assert written(read_all(broker.bootstrap, topic)) == expected(keys, range(ROWS))
+    assert written(read_all(broker.kafka, topic)) == expected(keys, range(ROWS))
 
 
 @pytest.mark.parametrize("keys", [KEYS["one key"], KEYS["a key a row"]], ids=["one key", "a key a row"])
@@ -86,7 +86,7 @@ def test_slices_of_arrays_arrive_as_their_rows_alone(
     enqueue(producer, topic, HEADER, none, BODIES[:0], TIMES[:0], use_extension=use_extension)
     producer.flush()
 
-    assert written(read_all(broker.bootstrap, topic)) == expected(keys, range(17, 400))
+    assert written(read_all(broker.kafka, topic)) == expected(keys, range(17, 400))
 
 
 @pytest.mark.parametrize("use_extension", LOOPS)
@@ -99,7 +99,7 @@ def test_a_full_queue_is_waited_for_and_no_row_is_lost_or_doubled(
     enqueue(small, topic, HEADER, b"k", BODIES, TIMES, use_extension=use_extension)
     small.close()
 
-    assert written(read_all(broker.bootstrap, topic)) == expected(b"k", range(ROWS))
+    assert written(read_all(broker.kafka, topic)) == expected(b"k", range(ROWS))
 
 
 @pytest.mark.parametrize("use_extension", LOOPS)
@@ -150,7 +150,7 @@ def live_expected(place: int, rows: range = range(ROWS), keys: Any = KEYS["a key
 def live_written(broker: Broker, topic: str) -> list[LiveRecord]:
     return [
         (message.key(), message.value(), message.timestamp()[1], cast(Any, message.headers()))
-        for message in messages_of(broker.bootstrap, topic)
+        for message in messages_of(broker.kafka, topic)
     ]
 
 

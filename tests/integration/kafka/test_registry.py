@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from stoculus import connections
 from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
 from stoculus.kafka import registry as module
 from stoculus.kafka.registry import connect, lookup_id, register_all
@@ -18,13 +19,13 @@ from stoculus.records import released
 from stoculus.records.catalog import RecordType, record_type, record_types
 from tests.conftest import Registry, free_ports
 
-AWAY = f"http://127.0.0.1:{free_ports(1)[0]}/apis/ccompat/v7"
+AWAY = connections.Registry(f"http://127.0.0.1:{free_ports(1)[0]}/apis/ccompat/v7")
 TRADE = record_type("StockTrade")
 
 
 @pytest.fixture
 def client(registry: Registry) -> Iterator[SchemaRegistryClient]:
-    with connect(registry.url) as made:
+    with connect(registry.connection) as made:
         yield made
 
 
@@ -41,15 +42,15 @@ def changed(record: RecordType, change: Any) -> RecordType:
 
 
 def test_registering_again_gives_the_same_ids(registry: Registry) -> None:
-    ids = register_all(registry.url)
+    ids = register_all(registry.connection)
 
-    assert register_all(registry.url) == ids
+    assert register_all(registry.connection) == ids
     assert set(ids) == {record.subject for record in record_types()}
     assert len(set(ids.values())) == len(ids)
 
 
 def test_the_id_of_a_schema_is_that_of_its_registration(registry: Registry, client: SchemaRegistryClient) -> None:
-    ids = register_all(registry.url)
+    ids = register_all(registry.connection)
 
     assert {record.subject: lookup_id(client, record, registry.url) for record in record_types()} == ids
 
@@ -92,7 +93,7 @@ def test_a_compatible_change_is_a_new_version(registry: Registry, monkeypatch: p
 def register(registry: Registry, record: RecordType, monkeypatch: pytest.MonkeyPatch) -> int:
     """As `register_all`, with this record type as the whole catalog."""
     monkeypatch.setattr(module, "record_types", lambda: [record])
-    [schema_id] = register_all(registry.url).values()
+    [schema_id] = register_all(registry.connection).values()
     return schema_id
 
 
@@ -128,6 +129,6 @@ def test_another_version_than_the_registered_one_is_not_taken_for_it(
 
 def test_a_registry_that_is_down_may_come_back() -> None:
     with connect(AWAY) as client, pytest.raises(RegistryUnavailable, match="does not answer"):
-        lookup_id(client, TRADE, AWAY)
+        lookup_id(client, TRADE, AWAY.url)
     with pytest.raises(RegistryUnavailable, match="does not answer"):
         register_all(AWAY)

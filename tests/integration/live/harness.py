@@ -56,7 +56,7 @@ class Live:
     def want(self, stream_id: str, *feeds: dict[str, Any], **stream: Any) -> list[str]:
         """Create the topics and want the stream; return its topics."""
         spec = StreamSpec.model_validate({"stream_id": stream_id, "feeds": list(feeds), **stream})
-        admin.create_topics(admin.connect(self.broker.bootstrap), spec.topics, admin.DATA_CONFIG)
+        admin.create_topics(admin.connect(self.broker.kafka), spec.topics, admin.DATA_CONFIG)
         self.put(spec)
         return spec.topics
 

@@ -39,10 +39,10 @@ def test_a_topic_that_is_deleted_and_made_again_begins_anew_and_holds_up_no_othe
     [gone] = live.want("gone", trades_of("FDX"))
     before = until(lambda: live.watermark(gone), "it has begun")
     until(lambda: len(live.records(gone)) > 10, "some records")
-    admin.delete_topics(admin.connect(live.broker.bootstrap), [gone])
+    admin.delete_topics(admin.connect(live.broker.kafka), [gone])
     at = until(lambda: live.watermark(kept), "the other one has begun")
     live.wait_until_complete(kept, at.complete_until_us + 1_800_000_000)
-    admin.create_topics(admin.connect(live.broker.bootstrap), [gone], admin.DATA_CONFIG)
+    admin.create_topics(admin.connect(live.broker.kafka), [gone], admin.DATA_CONFIG)
     until(
         lambda: (mark := live.watermark(gone)) and mark.complete_from_us > before.complete_from_us and mark,
         "it begins anew",

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from stoculus import connections
 from stoculus.instruments import OptionContract, Right
 from stoculus.kafka import admin
 from stoculus.kafka.registry import connect, lookup_id
@@ -35,12 +36,18 @@ class Broker(Protocol):
     @property
     def bootstrap(self) -> str: ...
 
+    @property
+    def kafka(self) -> connections.Kafka: ...
+
 
 class Registry(Protocol):
     """The fixture `registry`."""
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def connection(self) -> connections.Registry: ...
 
 
 def quotes(times_us: list[int], symbol: str = "AAPL") -> pa.RecordBatch:
@@ -86,14 +93,14 @@ class Topic:
     """A topic and what was committed to it."""
 
     name: str
-    bootstrap: str
+    kafka: connections.Kafka
     header: bytes
     record: RecordType = QUOTE
     partitions: int = 1
     batches: list[pa.RecordBatch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        admin.create_topics(admin.connect(self.bootstrap), [self.name], admin.DATA_CONFIG, self.partitions)
+        admin.create_topics(admin.connect(self.kafka), [self.name], admin.DATA_CONFIG, self.partitions)
         self._producer = self._transactional()
         self._is_held = False
 
@@ -135,12 +142,12 @@ class Topic:
             time.sleep(0.01)
 
     def _end(self, isolation: str) -> int:
-        config = {"bootstrap.servers": self.bootstrap, "group.id": "unused", "isolation.level": isolation}
+        config = {**self.kafka.config, "group.id": "unused", "isolation.level": isolation}
         with Consumer(config) as consumer:
             return consumer.get_watermark_offsets(TopicPartition(self.name, 0), timeout=30)[1]
 
     def _transactional(self) -> Producer:
-        producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": uuid4().hex, "linger.ms": 5})
+        producer = Producer({**self.kafka.config, "transactional.id": uuid4().hex, "linger.ms": 5})
         producer.init_transactions()
         return producer
 
@@ -158,7 +165,7 @@ def header_of(registry: Registry) -> Callable[[RecordType], bytes]:
     """What stands before the bodies of a record type."""
 
     def header(record: RecordType) -> bytes:
-        with connect(registry.url) as client:
+        with connect(registry.connection) as client:
             return framing.header(lookup_id(client, record, registry.url))
 
     return header
@@ -171,19 +178,19 @@ def quote_header(header_of: Callable[[RecordType], bytes]) -> bytes:
 
 @pytest.fixture(scope="session")
 def decoder(registry: Registry) -> Decoder:
-    return Decoder(registry.url)
+    return Decoder(registry.connection)
 
 
 @pytest.fixture(scope="session")
 def new_topic(broker: Broker, quote_header: bytes) -> Callable[[], Topic]:
     """Makes empty topics."""
-    return lambda: Topic(f"quotes-{uuid4().hex}", broker.bootstrap, quote_header)
+    return lambda: Topic(f"quotes-{uuid4().hex}", broker.kafka, quote_header)
 
 
 @pytest.fixture(scope="session")
 def chain_topic(broker: Broker, header_of: Callable[[RecordType], bytes]) -> Topic:
     """400 quotes of a chain, four at each time, in two transactions."""
-    topic = Topic(f"chain-{uuid4().hex}", broker.bootstrap, header_of(CHAIN_QUOTE), CHAIN_QUOTE)
+    topic = Topic(f"chain-{uuid4().hex}", broker.kafka, header_of(CHAIN_QUOTE), CHAIN_QUOTE)
     times = [OPEN_US + n * 60_000_000 for n in range(100)]
     return topic.write(chain_rows(CHAIN_QUOTE, times[:30])).write(chain_rows(CHAIN_QUOTE, times[30:]))
 
@@ -208,7 +215,7 @@ def make(where: Connections) -> Iterator[Make]:
 
     def made(*schemas: str) -> Written:
         selections = [Selection("AAPL", schema) for schema in schemas]
-        all_made.append(Written(where.kafka_bootstrap, where.registry_url, selections).say("queued"))
+        all_made.append(Written(where.kafka, where.registry, selections).say("queued"))
         return all_made[-1]
 
     yield made

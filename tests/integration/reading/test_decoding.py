@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from confluent_kafka.schema_registry import Schema
 
+from stoculus import connections
 from stoculus.errors import RegistryUnavailable, SchemaNotRegistered
 from stoculus.kafka.registry import connect, lookup_id
 from stoculus.reading.decoding import Decoder
@@ -22,6 +23,9 @@ class Registry(Protocol):
     @property
     def url(self) -> str: ...
 
+    @property
+    def connection(self) -> connections.Registry: ...
+
 
 @pytest.fixture
 def framed(holed: Any, quote_header: bytes) -> list[bytes]:
@@ -30,7 +34,7 @@ def framed(holed: Any, quote_header: bytes) -> list[bytes]:
 
 def registered(registry: Registry, avro: dict[str, Any]) -> bytes:
     subject = f"{avro.get('namespace')}.{avro['name']}"
-    with connect(registry.url) as client:
+    with connect(registry.connection) as client:
         return framing.header(client.register_schema(subject, Schema(json.dumps(avro), "AVRO")))
 
 
@@ -91,7 +95,7 @@ def test_dates_rights_and_nulls_come_back_from_our_own_and_from_a_newer_writer(
 
 def test_another_record_type_is_refused(registry: Registry, decoder: Decoder, framed: list[bytes]) -> None:
     trade = record_type("StockTrade")
-    with connect(registry.url) as client:
+    with connect(registry.connection) as client:
         header = framing.header(lookup_id(client, trade, registry.url))
 
     with pytest.raises(SchemaNotRegistered, match="StockTrade stand where StockQuote is read"):
@@ -128,13 +132,13 @@ def test_a_cut_body_is_refused(decoder: Decoder, framed: list[bytes]) -> None:
 
 def test_a_registry_that_is_away_is_named(framed: list[bytes]) -> None:
     with pytest.raises(RegistryUnavailable, match=r"127\.0\.0\.1:1"):
-        Decoder("http://127.0.0.1:1").decode(framed)
+        Decoder(connections.Registry("http://127.0.0.1:1")).decode(framed)
 
 
 def test_every_id_is_looked_up_once(
     registry: Registry, framed: list[bytes], monkeypatch: pytest.MonkeyPatch, new_topic: Callable[[], Any]
 ) -> None:
-    decoder = Decoder(registry.url)
+    decoder = Decoder(registry.connection)
     decoder.decode(framed)
     monkeypatch.setattr(decoder, "_url", "http://127.0.0.1:1")
 

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import ConsumerGroupState, KafkaException, Producer
 
 import stoculus
+from stoculus.connections import Kafka
 from stoculus.errors import NotFound, SchemaNotRegistered
 from stoculus.kafka import admin
 from stoculus.settings import Connections
@@ -64,7 +65,7 @@ def test_two_members_share_the_topics(new_topic: Callable[[], Any], holed: Any, 
     members = [threading.Thread(target=member, args=(share,)) for share in shares]
     for thread in members:
         thread.start()
-    wait_for_members(topics[0].bootstrap, group, 2)
+    wait_for_members(topics[0].kafka, group, 2)
     for topic in topics:
         topic.write(*holed.batches)
     for thread in members:
@@ -74,8 +75,8 @@ def test_two_members_share_the_topics(new_topic: Callable[[], Any], holed: Any, 
     assert sorted([*shares[0], *shares[1]]) == sorted(names)
 
 
-def wait_for_members(bootstrap: str, group: str, count: int) -> None:
-    client = admin.connect(bootstrap)
+def wait_for_members(kafka: Kafka, group: str, count: int) -> None:
+    client = admin.connect(kafka)
     for _ in range(600):
         with suppress(KafkaException):  # nobody has joined yet
             found = client.describe_consumer_groups([group])[group].result()

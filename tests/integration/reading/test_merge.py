@@ -23,7 +23,7 @@ CHAIN = chain_rows(CHAIN_QUOTE, [OPEN_US + n * MINUTE_US for n in range(10)])
 def complete(broker: Broker, registry: Registry) -> Written:
     """Ten minutes: bars, quotes, and the quotes of a chain at each minute."""
     chosen = [Selection("AAPL", "ohlcv1m"), Selection("AAPL", "quote"), Selection("SPXW", "quote1m", "option")]
-    backtest = Written(broker.bootstrap, registry.url, chosen)
+    backtest = Written(broker.kafka, registry.connection, chosen)
     for task, rows in zip(backtest.tasks, (BARS, QUOTES, CHAIN), strict=True):
         task.write(rows).complete()
     return backtest.say("completed")

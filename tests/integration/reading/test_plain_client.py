@@ -16,7 +16,7 @@ class Registry(Protocol):
 def test_a_plain_client_reads_a_chain(chain_topic: Any, registry: Registry) -> None:
     with SchemaRegistryClient({"url": registry.url}) as client:
         value = AvroDeserializer(client)
-        config = {"bootstrap.servers": chain_topic.bootstrap, "group.id": "plain", "value.deserializer": value}
+        config = {**chain_topic.kafka.config, "group.id": "plain", "value.deserializer": value}
         consumer = DeserializingConsumer(config)
         consumer.assign([TopicPartition(chain_topic.name, 0, 0)])
         messages: list[Any] = [consumer.poll(10) for _ in range(400)]

@@ -24,7 +24,7 @@ def test_a_topic_hashes_as_its_writer_did(new_topic: Callable[[], Any], holed: A
     second = DayDigest(date(2024, 1, 3), first.digest())
     second.add(second_day["symbol"], second_day["ts_event"], codec.encode(second_day, QUOTE))
 
-    found = topic_hash(topic.bootstrap, decoder, topic.name, QUOTE)
+    found = topic_hash(topic.kafka, decoder, topic.name, QUOTE)
 
     assert (found.records, found.days) == (200, {date(2024, 1, 2): 100, date(2024, 1, 3): 100})
     assert found.hash == second.digest()
@@ -35,23 +35,23 @@ def test_a_chain_hashes_with_the_key_of_each_row(chain_topic: Any, decoder: Deco
     for rows in chain_topic.batches:
         digest.add(rows["symbol"], rows["ts_event"], codec.encode(rows, CHAIN_QUOTE))
 
-    found = topic_hash(chain_topic.bootstrap, decoder, chain_topic.name, CHAIN_QUOTE)
+    found = topic_hash(chain_topic.kafka, decoder, chain_topic.name, CHAIN_QUOTE)
 
     assert (found.records, found.days, found.hash) == (400, {date(2024, 1, 2): 400}, digest.digest())
 
 
 def test_one_row_more_is_another_hash(new_topic: Callable[[], Any], holed: Any, decoder: Decoder) -> None:
     topic = new_topic().write(holed.batches[0])
-    before = topic_hash(topic.bootstrap, decoder, topic.name, QUOTE)
+    before = topic_hash(topic.kafka, decoder, topic.name, QUOTE)
 
     topic.write(holed.batches[0].slice(99))
 
-    assert topic_hash(topic.bootstrap, decoder, topic.name, QUOTE).hash != before.hash
+    assert topic_hash(topic.kafka, decoder, topic.name, QUOTE).hash != before.hash
 
 
 def test_a_topic_without_records_has_no_hash(new_topic: Callable[[], Any], decoder: Decoder) -> None:
     topic = new_topic()
 
-    found = topic_hash(topic.bootstrap, decoder, topic.name, QUOTE)
+    found = topic_hash(topic.kafka, decoder, topic.name, QUOTE)
 
     assert (found.records, found.days, found.hash) == (0, {}, NO_HASH)

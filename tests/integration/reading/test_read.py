@@ -149,7 +149,7 @@ def test_a_running_backtest_is_read_to_its_end(make: Make, where: Connections) -
 
 def test_a_topic_that_is_not_created_yet_is_waited_for(make: Make, where: Connections) -> None:
     backtest = make("quote")
-    client = admin.connect(where.kafka_bootstrap)
+    client = admin.connect(where.kafka)
     admin.delete_topics(client, backtest.topics)
     until(lambda: backtest.topics[0] not in admin.partition_counts(client))
 
@@ -207,7 +207,7 @@ def test_a_topic_cut_by_retention_is_told(make: Make, where: Connections) -> Non
     backtest = make("quote")
     backtest.tasks[0].write(QUOTES[0]).complete()
     backtest.say("completed")
-    client = admin.connect(where.kafka_bootstrap)
+    client = admin.connect(where.kafka)
     for future in client.delete_records([TopicPartition(backtest.topics[0], 0, 10)]).values():
         future.result()
 

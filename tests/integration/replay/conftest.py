@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import Message
 
+from stoculus.connections import Kafka
 from stoculus.reading.feed import times_us
 from stoculus.reading.partition import PartitionReader
 from stoculus.records.catalog import record_type
@@ -56,7 +57,7 @@ def where(broker: Broker, registry: Registry) -> VendorSettings:
 def history(where: VendorSettings) -> Written:
     """Ten minutes: quotes twice a second, bars, and the quotes of a chain at each minute."""
     chosen = [Selection("AAPL", "quote"), Selection("AAPL", "ohlcv1m"), Selection("SPXW", "quote1m", "option")]
-    backtest = Written(where.kafka_bootstrap, where.registry_url, chosen)
+    backtest = Written(where.kafka, where.registry, chosen)
     for task, rows in zip(backtest.tasks, (QUOTES, BARS, CHAIN), strict=True):
         task.add(rows.slice(0, 7)).add(rows.slice(7)).complete()
     return backtest.say("completed")
@@ -65,7 +66,7 @@ def history(where: VendorSettings) -> Written:
 @pytest.fixture(scope="session")
 def read(where: VendorSettings) -> Read:
     """The records of a topic, in order."""
-    return partial(_read, where.kafka_bootstrap)
+    return partial(_read, where.kafka)
 
 
 @pytest.fixture
@@ -73,8 +74,8 @@ def replay_id() -> str:
     return uuid4().hex[:12]
 
 
-def _read(bootstrap: str, topic: str) -> list[Stands]:
-    with PartitionReader(bootstrap, topic) as reader:
+def _read(kafka: Kafka, topic: str) -> list[Stands]:
+    with PartitionReader(kafka, topic) as reader:
         return [_stands(message) for messages in reader.read(reader.first) for message in messages]
 
 

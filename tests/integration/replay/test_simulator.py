@@ -34,7 +34,7 @@ CONTRACT_ASKED = {"root": "SPXW", "expiration": 20240105, "strike": CONTRACT.str
 def ticks(where: VendorSettings) -> Written:
     """Quotes and trades of a stock, and of a chain."""
     chosen = [Selection("AAPL", "quote"), Selection("AAPL", "trade"), Selection("SPXW", "quote", "option")]
-    backtest = Written(where.kafka_bootstrap, where.registry_url, chosen)
+    backtest = Written(where.kafka, where.registry, chosen)
     for task, rows in zip(backtest.tasks, (NBBO, TAPE, CHAIN), strict=True):
         task.write(rows).complete()
     return backtest.say("completed")

@@ -129,7 +129,7 @@ def test_what_is_sought_back_is_sent_again_and_what_is_sought_past_is_not(
 
 
 def test_the_time_between_sessions_is_passed_over(where: VendorSettings, replay_id: str) -> None:
-    backtest = Written(where.kafka_bootstrap, where.registry_url, [Selection("AAPL", "ohlcv1h")])
+    backtest = Written(where.kafka, where.registry, [Selection("AAPL", "ohlcv1h")])
     friday_close_us = OPEN_US + 3 * DAY_US + 390 * MINUTE_US
     times = [friday_close_us - 60 * MINUTE_US, OPEN_US + 6 * DAY_US]
     backtest.tasks[0].write(records(record_type("StockOhlcv"), times)).complete()
@@ -240,7 +240,7 @@ def wait_for_records(playing: Replay, count: int) -> None:
 
 def has_records(where: VendorSettings, topic: str, count: int) -> bool:
     try:
-        return topic_ends(where.kafka_bootstrap, topic).high >= count
+        return topic_ends(where.kafka, topic).high >= count
     except (TopicLost, BrokerUnavailable):  # it is not there yet
         return False
 

@@ -103,8 +103,8 @@ def option_service(new_service: ServiceOf, simulator: Simulator) -> Service:
 
 @pytest.fixture(scope="session")
 def checkpoints(broker: Broker) -> Iterator[Checkpoints]:
-    create_control_topics(connect(broker.bootstrap))
-    made = Checkpoints(broker.bootstrap)
+    create_control_topics(connect(broker.kafka))
+    made = Checkpoints(broker.kafka)
     yield made
     made.close()
 
@@ -112,7 +112,7 @@ def checkpoints(broker: Broker) -> Iterator[Checkpoints]:
 @pytest.fixture(scope="session")
 def read(broker: Broker) -> Read:
     """Every committed record of a topic."""
-    return lambda topic: read_all(broker.bootstrap, topic)
+    return lambda topic: read_all(broker.kafka, topic)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import httpx2
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from tests.integration.kafka.conftest import Record
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -147,11 +148,11 @@ class Simulator:
 class Checkpoints:
     """Follows `stoculus.checkpoints`: the newest committed checkpoint of each task."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: Kafka) -> None:
         self._newest: dict[str, Checkpoint] = {}
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka.config,
                 "group.id": "tests",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",

@@ -186,7 +186,7 @@ def test_a_malformed_row_is_set_apart_with_its_request_and_a_retry_that_tolerate
 
     assert now.failure is not None
     assert "max_bad_rows" in now.failure.remedy
-    [found] = messages_of(broker.bootstrap, f"{task_id}.quarantine")
+    [found] = messages_of(broker.kafka, f"{task_id}.quarantine")
     assert b"close is not finite (option/history/ohlc XSP" in dict(found.headers() or [])["cause"]  # type: ignore[operator]
     assert read(task_id) == []
 

@@ -220,7 +220,7 @@ def test_a_day_larger_than_the_memory_is_sorted_out_of_core(
     assert receipt.records + receipt.empty_bars == 1_955_000
     assert service.end() == 0
     places = [
-        place(m.key() or b"", m.timestamp()[1]) for m in islice(messages_of(broker.bootstrap, receipt.task_id), 100_000)
+        place(m.key() or b"", m.timestamp()[1]) for m in islice(messages_of(broker.kafka, receipt.task_id), 100_000)
     ]
     assert all(earlier < later for earlier, later in pairwise(places))
 

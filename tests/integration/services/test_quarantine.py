@@ -30,7 +30,7 @@ def undisturbed(shared_service: Service, checkpoints: Checkpoints, read: Read) -
 
 
 def quarantine_of(broker: Broker, task_id: str) -> list[Message]:
-    return list(messages_of(broker.bootstrap, f"{task_id}.quarantine"))
+    return list(messages_of(broker.kafka, f"{task_id}.quarantine"))
 
 
 def headers_of(message: Message) -> dict[str, str]:
@@ -150,7 +150,7 @@ def test_a_page_of_html_is_kept_as_evidence(
 
 
 def test_a_clean_task_has_no_quarantine(broker: Broker, undisturbed: list[Record]) -> None:
-    assert "stock-sym0600-trade-historical-clean.quarantine" not in partition_counts(connect(broker.bootstrap))
+    assert "stock-sym0600-trade-historical-clean.quarantine" not in partition_counts(connect(broker.kafka))
 
 
 def test_bad_rows_that_stand_on_the_topic_already_are_not_set_apart_again(

@@ -198,7 +198,7 @@ def test_a_vendor_that_has_fewer_rows_now_has_revised_them(
 def test_a_topic_that_is_gone_is_not_begun_anew(
     half_written: str, broker: Broker, service: Service, checkpoints: Checkpoints, backtest_id: str
 ) -> None:
-    admin = connect(broker.bootstrap)
+    admin = connect(broker.kafka)
     delete_topics(admin, [half_written])
     until(lambda: half_written not in partition_counts(admin), "the topic is gone")
     service.start_task(quotes(backtest_id))

@@ -78,7 +78,7 @@ def test_a_million_trades_are_those_of_the_vendor(
     vendor = pyarrow.csv.read_csv(
         io.BytesIO(simulator.csv("trade", symbol="LOAD", date="20240103", venue="utp_cta", format="csv"))
     )
-    values = Decoder(registry.url).decode([record.value for record in records], record_type("StockTrade"))
+    values = Decoder(registry.connection).decode([record.value for record in records], record_type("StockTrade"))
 
     assert len(records) == vendor.num_rows == 1_000_000
     for name in vendor.column_names[1:]:
@@ -94,7 +94,7 @@ def test_the_receipts_hash_is_what_verify_computes(
     task_id = "stock-aapl-quote100ms-historical-reference"
     receipt = checkpoints.completed(task_id)
 
-    found = topic_hash(broker.bootstrap, Decoder(registry.url), task_id, record_type("StockQuote"))
+    found = topic_hash(broker.kafka, Decoder(registry.connection), task_id, record_type("StockQuote"))
 
     assert (found.records, found.days, found.hash) == (receipt.records, receipt.days, receipt.hash)
     assert receipt.hash == hash_of(reference)

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from services.kit.writer import QuarantinedRow, Rows, TransactionalWriter
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerRefused, BrokerUnavailable, Fenced
 from stoculus.kafka.admin import DATA_CONFIG, connect, create_control_topics, create_topics
 from stoculus.kafka.checkpoints import read_checkpoint
@@ -28,7 +29,7 @@ TIMES = [datetime(2024, 1, 3, 15, minute, tzinfo=UTC) for minute in range(3)]
 
 @pytest.fixture(scope="module")
 def admin(broker: Broker) -> AdminClient:
-    client = connect(broker.bootstrap)
+    client = connect(broker.kafka)
     create_control_topics(client)
     return client
 
@@ -69,28 +70,28 @@ def checkpoint(task_id: str, records: int) -> Checkpoint:
 def test_rows_quarantine_and_checkpoint_come_together(
     broker: Broker, writers: ExitStack, task_id: str, use_extension: bool
 ) -> None:
-    writer = writers.enter_context(TransactionalWriter(broker.bootstrap, task_id, use_extension=use_extension))
+    writer = writers.enter_context(TransactionalWriter(broker.kafka, task_id, use_extension=use_extension))
     writer.open()
     writer.commit(rows(task_id), [QuarantinedRow(b"raw", {"cause": "NaN"})], checkpoint(task_id, 3))
 
-    assert [(row.key, row.value, row.time_ms) for row in read_all(broker.bootstrap, task_id)] == [
+    assert [(row.key, row.value, row.time_ms) for row in read_all(broker.kafka, task_id)] == [
         (b"AAPL", HEADER + b"body %d" % number, int(moment.timestamp() * 1000)) for number, moment in enumerate(TIMES)
     ]
-    assert [row.value for row in read_all(broker.bootstrap, quarantine(task_id))] == [b"raw"]
-    assert read_checkpoint(broker.bootstrap, task_id) == checkpoint(task_id, 3)
+    assert [row.value for row in read_all(broker.kafka, quarantine(task_id))] == [b"raw"]
+    assert read_checkpoint(broker.kafka, task_id) == checkpoint(task_id, 3)
 
 
 def test_a_checkpoint_may_come_alone(broker: Broker, writers: ExitStack, task_id: str) -> None:
-    writer = writers.enter_context(TransactionalWriter(broker.bootstrap, task_id))
+    writer = writers.enter_context(TransactionalWriter(broker.kafka, task_id))
     writer.open()
     writer.commit(None, [], checkpoint(task_id, 0))
 
-    assert read_all(broker.bootstrap, task_id) == []
-    assert read_checkpoint(broker.bootstrap, task_id) == checkpoint(task_id, 0)
+    assert read_all(broker.kafka, task_id) == []
+    assert read_checkpoint(broker.kafka, task_id) == checkpoint(task_id, 0)
 
 
 def test_who_opens_later_fences_who_wrote_before(broker: Broker, writers: ExitStack, task_id: str) -> None:
-    older, newer = (writers.enter_context(TransactionalWriter(broker.bootstrap, task_id)) for _ in range(2))
+    older, newer = (writers.enter_context(TransactionalWriter(broker.kafka, task_id)) for _ in range(2))
     older.open()
     older.commit(rows(task_id, 1), [], checkpoint(task_id, 1))
     newer.open()
@@ -98,23 +99,23 @@ def test_who_opens_later_fences_who_wrote_before(broker: Broker, writers: ExitSt
         older.commit(rows(task_id), [], checkpoint(task_id, 99))
     newer.commit(rows(task_id, 2), [], checkpoint(task_id, 3))
 
-    assert len(read_all(broker.bootstrap, task_id)) == 3
-    assert read_checkpoint(broker.bootstrap, task_id) == checkpoint(task_id, 3)
+    assert len(read_all(broker.kafka, task_id)) == 3
+    assert read_checkpoint(broker.kafka, task_id) == checkpoint(task_id, 3)
 
 
 def test_nothing_of_a_block_that_fails_half_way_is_left(broker: Broker, task_id: str) -> None:
     good = rows(task_id)
     too_large = pa.array([b"body", b"x" * 2_000_000, b"body"], pa.binary())
-    with TransactionalWriter(broker.bootstrap, task_id) as writer:
+    with TransactionalWriter(broker.kafka, task_id) as writer:
         writer.open()
         with pytest.raises(BrokerRefused):
             writer.commit(replace(good, bodies=too_large), [], checkpoint(task_id, 3))
 
-    assert read_all(broker.bootstrap, task_id) == []
-    assert read_checkpoint(broker.bootstrap, task_id) is None
+    assert read_all(broker.kafka, task_id) == []
+    assert read_checkpoint(broker.kafka, task_id) is None
 
 
 def test_a_broker_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.kit.writer._INIT_S", 1)
-    with TransactionalWriter("127.0.0.1:9", "task") as writer, pytest.raises(BrokerUnavailable, match="task"):
+    with TransactionalWriter(Kafka("127.0.0.1:9"), "task") as writer, pytest.raises(BrokerUnavailable, match="task"):
         writer.open()

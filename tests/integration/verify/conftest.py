@@ -23,8 +23,8 @@ def desk(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFa
             "STOCULUS_THETA_TIER": "pro",
             "STOCULUS_SPILL_DIR": str(spill),
         }
-        admin.create_control_topics(admin.connect(broker.bootstrap))
-        yield Desk(broker.bootstrap, registry.url, environment)
+        admin.create_control_topics(admin.connect(broker.kafka))
+        yield Desk(broker.kafka, registry.connection, environment)
 
 
 @pytest.fixture(scope="session")

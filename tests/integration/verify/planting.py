@@ -30,6 +30,7 @@ from services.kit.memory import MemoryBudget
 from services.kit.names import NameList
 from services.kit.runner import TaskRunner
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka, Registry
 from stoculus.kafka import admin
 from stoculus.kafka.checkpoints import partition_of, read_checkpoint
 from stoculus.kafka.registry import connect
@@ -83,14 +84,14 @@ class Copy:
 class Desk:
     """Writes backtests and has them verified."""
 
-    bootstrap: str
-    registry_url: str
+    kafka: Kafka
+    registry: Registry
     environment: dict[str, str]
 
     def __post_init__(self) -> None:
         self.settings = ServiceSettings.load(self.environment)
-        self.admin = admin.connect(self.bootstrap)
-        self._producer = Producer({**admin.QUIET, "bootstrap.servers": self.bootstrap, "linger.ms": 1})
+        self.admin = admin.connect(self.kafka)
+        self._producer = Producer({**admin.QUIET, **self.kafka.config, "linger.ms": 1})
 
     def run(self, data: list[dict[str, Any]]) -> str:
         """A completed backtest as services and coordinator leave it; its id."""
@@ -98,7 +99,7 @@ class Desk:
         client = ThetaClient(self.settings.theta_url, "pro")
         sorter = ChainSorter(64, self.settings.spill_dir)
         symbols, chains = NameList("stock", client.symbols, lambda: NOW), Chains(client, lambda: NOW)
-        with client, connect(self.registry_url) as registry:
+        with client, connect(self.registry) as registry:
             environment = self._environment(registry)
             for planned in backtest.planned:
                 task = planned.task
@@ -116,9 +117,9 @@ class Desk:
     def copy(self, backtest_id: str, name: str) -> Copy:
         """What stands on a topic of a backtest of `DATA`."""
         [planned] = plan(_submission([DATA[name]]), backtest_id)
-        receipt = read_checkpoint(self.bootstrap, planned.topic)
+        receipt = read_checkpoint(self.kafka, planned.topic)
         assert receipt is not None
-        return Copy(read_all(self.bootstrap, planned.topic), receipt)
+        return Copy(read_all(self.kafka, planned.topic), receipt)
 
     def write(self, name: str, copy: Copy, state: Observed = Observed.COMPLETED) -> tuple[str, str]:
         """Write a topic as a backtest of its own; its id and the topic."""
@@ -138,7 +139,7 @@ class Desk:
             self._producer.produce(CHECKPOINTS, each.to_json(), each.task_id, partition_of(each.task_id))
         known = {each.task_id: each for each in checkpoints}
         for topic in backtest.topics:
-            if topic not in known and (found := read_checkpoint(self.bootstrap, topic, wait=False)):
+            if topic not in known and (found := read_checkpoint(self.kafka, topic, wait=False)):
                 known[topic] = found
         value = manifest(backtest, state, Progress(checkpoints=known), NOW)
         self._producer.produce(BACKTESTS, value, backtest.backtest_id, 0)
@@ -189,10 +190,10 @@ class Desk:
 
     def _environment(self, registry: SchemaRegistryClient) -> Environment:
         return Environment(
-            bootstrap=self.bootstrap,
+            kafka=self.kafka,
             admin=self.admin,
             control_topics=ControlTopics(self.admin),
-            headers=Headers(registry, self.registry_url),
+            headers=Headers(registry, self.registry.url),
             budget=MemoryBudget(2**26),
             lookahead=Lookahead(lambda: 8),
             now=lambda: NOW,

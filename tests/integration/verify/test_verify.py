@@ -136,8 +136,8 @@ def test_a_wrong_schema_id_is_told_with_the_offset_and_nothing_else(
     desk: Desk, copies: Copies, header: str | bytes, told: str
 ) -> None:
     if isinstance(header, str):
-        with connect(desk.registry_url) as client:
-            header = framing.header(lookup_id(client, record_type(header), desk.registry_url))
+        with connect(desk.registry) as client:
+            header = framing.header(lookup_id(client, record_type(header), desk.registry.url))
     records = copies["bars"].records
     value = header + framing.body(records[12].value or b"")
 
@@ -298,10 +298,10 @@ def test_a_backtest_that_is_deleted_or_unknown_is_an_error(desk: Desk, copies: C
 
 
 def test_a_broker_or_a_registry_that_is_away_is_an_error_and_no_finding(desk: Desk, healthy: str) -> None:
-    nowhere = Connections(kafka_bootstrap=desk.bootstrap, registry_url="http://127.0.0.1:1")
+    nowhere = Connections(kafka_bootstrap=desk.kafka.bootstrap, registry_url="http://127.0.0.1:1")
     verifier = Verifier(nowhere, healthy)
     with pytest.raises(RegistryUnavailable):
         verifier.check(verifier.manifest.topics[0])
 
     with pytest.raises(BrokerUnavailable):
-        Verifier(Connections(kafka_bootstrap="127.0.0.1:1", registry_url=desk.registry_url), healthy)
+        Verifier(Connections(kafka_bootstrap="127.0.0.1:1", registry_url=desk.registry.url), healthy)

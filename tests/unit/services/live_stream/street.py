@@ -24,6 +24,7 @@ from services.live_stream.healing.finding import records_of
 from services.live_stream.rows import Live, Rows
 from services.live_stream.topic import LiveTopic
 from services.live_stream.wanted import hours_of
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable
 from stoculus.instruments import OptionContract, Stock
 from stoculus.records.catalog import record_type
@@ -79,7 +80,7 @@ class Broker:
         if times:
             self.log.add(max(times), len(times))
 
-    def reader(self, _bootstrap: str, _topic: str) -> Any:
+    def reader(self, _kafka: Kafka, _topic: str) -> Any:
         def read(start: int) -> Iterator[Any]:
             yield SimpleNamespace(bodies=[body for (_, _, body), _ in self.rows[start:]])
 
@@ -119,7 +120,7 @@ class Street:
             wall_us=lambda: self.now_us,
             grace_us=GRACE_US,
             history=self,
-            bootstrap="",
+            kafka=Kafka("127.0.0.1:1"),
             threads=self.threads,
             tell=self.events.append,
         )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stoculus.connections import Kafka
 from stoculus.doctor.broker import _disk, _room, probe_broker
 from stoculus.doctor.wire import RELEASES, LogDir, Wire, _Answer
 from stoculus.errors import BrokerUnavailable
@@ -41,7 +42,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
 
 def test_nobody_there_is_an_error_with_a_remedy() -> None:
     with pytest.raises(BrokerUnavailable, match="nothing listens at") as caught:
-        list(probe_broker("127.0.0.1:1,nowhere.invalid:9092,none", 100))
+        list(probe_broker(Kafka("127.0.0.1:1,nowhere.invalid:9092,none"), 100))
 
     assert "STOCULUS_KAFKA_BOOTSTRAP" in caught.value.remedy
 
