@@ -36,7 +36,8 @@ from theta_client.stream.session import StreamSession
 from theta_client.stream.subscription import Subscription
 
 MOST_FRAMES: Final = 4_096
-SHORTEST_TURN_S: Final = 0.002
+SHORTEST_TURN_S: Final = 0.003
+"""Shorter ones make so many requests that the broker lets the slowest records wait."""
 LONGEST_TURN_S: Final = 0.05
 REQUEST_S: Final = 0.0005
 """A turn lasts so long for each request that it makes of the broker: rows that come meanwhile share the next ones."""

@@ -135,4 +135,4 @@ def test_a_link_that_is_up_again_is_a_gap_though_the_terminal_confirmed_while_it
 
 
 def test_turns_are_as_long_as_their_requests_need_within_bounds() -> None:
-    assert [turn_s(requests) for requests in (0, 1, 10, 1_000)] == [0.002, 0.002, 0.005, 0.05]
+    assert [turn_s(requests) for requests in (0, 1, 10, 1_000)] == [0.003, 0.003, 0.005, 0.05]
