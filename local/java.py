@@ -42,12 +42,12 @@ def fetch(cache: Path, say: Callable[[str], None]) -> Artifacts:
     """
     home = _home(cache)
     if not home.exists():
-        mvn = _maven()
+        _maven()
         say("Fetching Kafka and the schema registry with Maven: 210 MB, once; a minute or two …")
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
             out = Path(scratch) / "java"
-            _download(mvn, out)
+            download(POM, out)
             _check(_hashes(out))
             _unpack(out / "registry")
             if not home.exists():  # another process may have been quicker
@@ -70,14 +70,15 @@ def _maven() -> str:
     return mvn
 
 
-def _download(mvn: str, out: Path) -> None:
-    command = [mvn, "-q", "-B", "-f", str(POM), "package", f"-Dout={out}"]
+def download(pom: Path, out: Path) -> None:
+    """Have Maven bring what a pom wants in `${out}`. Raise StackFailed."""
+    command = [_maven(), "-q", "-B", "-f", str(pom), "package", f"-Dout={out}"]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         said = (run.stdout + run.stderr).strip()
         first = next((line for line in said.splitlines() if "ERROR" in line), "it said nothing")
         raise StackFailed(
-            f"Maven could not fetch Kafka and the schema registry: {first}",
+            f"Maven could not fetch what {pom} names: {first}",
             remedy="Is the network there? Run it again; what has been fetched is kept.",
             detail=said,
         )
@@ -115,7 +116,7 @@ def _unpack(registry: Path) -> None:
 def write_lock() -> None:
     """Fetch what `pom.xml` names and write its hashes to `java.sha256`, in the format of `sha256sum`."""
     with tempfile.TemporaryDirectory() as scratch:
-        _download(_maven(), Path(scratch))
+        download(POM, Path(scratch))
         LOCK.write_text("".join(f"{digest}  {name}\n" for name, digest in _hashes(Path(scratch)).items()))
 
 

@@ -222,7 +222,7 @@ class TerminalSettings(SuiteSettings):
     )
     theta_email: SecretStr | None = None
     theta_password: SecretStr | None = None
-    terminal_dir: Path = Field(default=Path("var/terminal"), description="the jar's own folder: it writes beside itself")
+    terminal_dir: Path = Field(default=Path("var/terminal"), description="the jar's own: it writes beside itself")
     terminal_jar: Path | None = Field(default=None, description="a jar that is copied into the folder")
     terminal_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
         default=None, description="of the jar; no other is started"

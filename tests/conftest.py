@@ -20,6 +20,7 @@ from local.registry import registry as apicurio
 from local.registry import url as registry_url
 from stoculus import connections
 from stoculus.kafka.registry import register_all
+from tests.standin.build import build
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MARKET_DATA = CHECKOUT.parent / "shared" / "market-data"
@@ -96,6 +97,12 @@ def free_ports(count: int) -> list[int]:
 def java_artifacts() -> Artifacts:
     """Kafka and the registry as fetched for the local stack; the first run of a checkout fetches them."""
     return fetch(CHECKOUT / "var" / "java", print)
+
+
+@pytest.fixture(scope="session")
+def standin_jar() -> Path:
+    """What stands in for the vendor's jar; the first run of a checkout compiles it."""
+    return build(CHECKOUT / "var" / "standin")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ import httpx2
 
 from stoculus.errors import StoculusError, VendorBusy, VendorUnreachable
 from theta_client.protocol import EVIDENCE_BYTES, Tier, error_of
+from theta_client.terminal.jar import sha256_of
+from theta_client.terminal.setup import JAR
 from theta_client.transport import Transport
 
 _PART: Final = "terminal"
@@ -30,11 +33,15 @@ class Line(NamedTuple):
     remedy: str = ""
 
 
-def probe_terminal(rest_url: str, stream_url: str, tier: str, timeout_s: float) -> Iterator[Line]:
-    """Look at the terminal behind two URLs. It raises VendorUnreachable, VendorSilent.
+def probe_terminal(
+    rest_url: str, stream_url: str, tier: str, timeout_s: float, mode: str, folder: Path, sha256: str | None
+) -> Iterator[Line]:
+    """Look at the terminal behind two URLs, and at the jar in `folder`. It raises VendorUnreachable, VendorSilent.
 
     The stream is not opened: a terminal serves one client, and that is the live service.
     """
+    jar = _jar(mode, folder, sha256)
+    yield from jar
     transport = Transport(rest_url, connect_timeout_s=timeout_s, idle_timeout_s=timeout_s)
     try:
         try:
@@ -44,7 +51,8 @@ def probe_terminal(rest_url: str, stream_url: str, tier: str, timeout_s: float) 
         yield from _stream(transport, stream_url, timeout_s)
     finally:
         transport.close()
-    yield from _jar(rest_url, timeout_s)
+    if not jar:
+        yield _nobodys(rest_url, timeout_s, mode, folder)
     at_once = Tier(tier).concurrency
     requests = f"{at_once} request{'' if at_once == 1 else 's'} at once"
     yield Line("ok", _PART, f"tier {tier} by STOCULUS_THETA_TIER here: {requests}; a service has its own setting")
@@ -80,14 +88,28 @@ def _stream(transport: Transport, url: str, timeout_s: float) -> Iterator[Line]:
         yield Line("warning", _PART, f"the stream at {url} is {word[:40]!r}: {why}", remedy)
 
 
-def _jar(rest_url: str, timeout_s: float) -> Iterator[Line]:
+def _jar(mode: str, folder: Path, sha256: str | None) -> list[Line]:
+    """The jar in the folder, if there is one."""
+    jar = folder / JAR
+    found = sha256_of(jar)
+    what = f"mode {mode}; {jar} has the sha256 {found}"
+    if found is None:
+        return []
+    if sha256 is None:
+        return [Line("note", _PART, what, f"Set STOCULUS_TERMINAL_SHA256={found} to have it started.")]
+    if sha256 != found:
+        return [Line("warning", _PART, f"{what}, wanted is {sha256}: it is not started", "Bring the right jar.")]
+    return [Line("ok", _PART, f"{what}, as wanted")]
+
+
+def _nobodys(rest_url: str, timeout_s: float, mode: str, folder: Path) -> Line:
     try:
         answer = httpx2.get(f"{rest_url.rstrip('/')}/__clock", timeout=timeout_s, trust_env=False)
         is_simulator = answer.status_code == httpx2.codes.OK
     except httpx2.HTTPError:
         is_simulator = False
-    who = "it is the simulator: no jar, no account" if is_simulator else "Stoculus does not run its jar"
-    yield Line("note", _PART, who)
+    nobody = f"mode {mode}, and no jar in {folder} here: it is run elsewhere"
+    return Line("note", _PART, "it is the simulator: no jar, no account" if is_simulator else nobody)
 
 
 def _word(transport: Transport, upstream: str) -> str:

@@ -44,7 +44,9 @@ class Transport:
     `user_agent` tells the programs apart: a proxy in between may give one of them a lane of its own.
     """
 
-    def __init__(self, url: str, *, connect_timeout_s: float, idle_timeout_s: float, user_agent: str = USER_AGENT) -> None:
+    def __init__(
+        self, url: str, *, connect_timeout_s: float, idle_timeout_s: float, user_agent: str = USER_AGENT
+    ) -> None:
         self._url = url.rstrip("/")
         self._timeout = httpx2.Timeout(idle_timeout_s, connect=connect_timeout_s, pool=None)
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": user_agent}

@@ -1,7 +1,8 @@
 """The vendor's terminal, by whoever knows it: the entry-point group `stoculus.doctor`.
 
-The value of an entry is called with the URL of the terminal's REST API and of its stream, the tier that is set, and
-how many seconds it may wait for an answer; it gives lines as `stoculus.doctor.probe.Line`.
+The value of an entry is called with the URL of the terminal's REST API and of its stream, the tier that is set, how many
+seconds it may wait for an answer, and of a terminal that the suite runs the mode, the folder and the wanted sha256 of its
+jar; it gives lines as `stoculus.doctor.probe.Line`.
 """
 
 from collections.abc import Iterator
@@ -23,5 +24,6 @@ def probe_vendor(settings: LiveSettings) -> Iterator[Line]:
         )
     for entry in entries:
         probe = entry.load()
-        for line in probe(settings.theta_url, settings.theta_stream_url, settings.theta_tier, ANSWER_S):
+        jar = (settings.theta_mode, settings.terminal_dir, settings.terminal_sha256)
+        for line in probe(settings.theta_url, settings.theta_stream_url, settings.theta_tier, ANSWER_S, *jar):
             yield Line(*line)

@@ -54,11 +54,17 @@ class Service:
     def __post_init__(self) -> None:
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False)
 
-    def start(self) -> Self:
+    def begin(self) -> Self:
+        """Start it without waiting."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module], env=self.environment, stdout=log, stderr=log
             )
+        return self
+
+    def start(self) -> Self:
+        """Return when it is ready."""
+        self.begin()
         until(lambda: self._answers() or self._ended(), "the service answers")
         assert not self._ended(), self.log.read_text()[-3000:]
         return self
@@ -95,13 +101,20 @@ class Service:
         assert self.http.delete(f"/v1/tasks/{task_id}").status_code in (202, 404)
         until(lambda: self.status(task_id) is None, f"{task_id} is stopped")
 
+    def lives(self) -> bool:
+        """Whether it answers at all."""
+        try:
+            return self.http.get("/livez").status_code == 200
+        except httpx2.HTTPError:
+            return False
+
     def not_ready(self) -> str | None:
         """What /readyz says is missing."""
         answer = self.http.get("/readyz")
         return str(answer.json()["detail"]) if answer.status_code == 503 else None
 
     def metric(self, name: str) -> float:
-        """One without labels."""
+        """One by its name, with its labels."""
         lines = self.http.get("/metrics").text.splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 

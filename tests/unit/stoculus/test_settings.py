@@ -8,6 +8,7 @@ from stoculus.errors import SettingsInvalid
 from stoculus.settings import (
     ClientSettings,
     CoordinatorSettings,
+    LiveSettings,
     LocalSettings,
     ServiceSettings,
     SimulatorSettings,
@@ -161,3 +162,15 @@ def test_a_secret_is_shown_nowhere() -> None:
     shown += [repr(caught.value), str(caught.value), str(caught.value.__cause__)]
 
     assert "canary" not in "".join(shown).replace("canary_", "")
+
+
+def test_a_terminal_of_its_own_is_on_loopback_whatever_else_is_set() -> None:
+    environ = {
+        "STOCULUS_THETA_MODE": "embedded",
+        "STOCULUS_THETA_URL": "http://theta:25500",
+        "STOCULUS_TERMINAL_REST_PORT": "1234",
+    }
+
+    assert ServiceSettings.load(environ).theta_url == "http://127.0.0.1:1234"
+    assert LiveSettings.load(environ).theta_stream_url == "ws://127.0.0.1:25520/v1/events"
+    assert ServiceSettings.load(environ | {"STOCULUS_THETA_MODE": "shared"}).theta_url == "http://theta:25500"
