@@ -99,7 +99,7 @@ class Account:
             self._taken = None
         elif word == "UNVERIFIED" and self._taken is None:
             self._taken = SessionTaken(
-                "The Theta Terminal is UNVERIFIED: its account is not accepted, or another terminal is logged in on it.",
+                "The Theta Terminal is UNVERIFIED: its account is not accepted, or another terminal has it.",
                 remedy=SESSION_TAKEN_REMEDY,
             )
 

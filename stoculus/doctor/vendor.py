@@ -1,8 +1,8 @@
 """The vendor's terminal, by whoever knows it: the entry-point group `stoculus.doctor`.
 
-The value of an entry is called with the URL of the terminal's REST API and of its stream, the tier that is set, how many
-seconds it may wait for an answer, and of a terminal that the suite runs the mode, the folder and the wanted sha256 of its
-jar; it gives lines as `stoculus.doctor.probe.Line`.
+The value of an entry is called with the URL of the terminal's REST API and of its stream, the tier that is set, how
+many seconds it may wait for an answer, and of a terminal that the suite runs the mode, the folder and the wanted sha256
+of its jar; it gives lines as `stoculus.doctor.probe.Line`.
 """
 
 from collections.abc import Iterator

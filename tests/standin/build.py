@@ -52,5 +52,5 @@ def _pack(classes: Path, jar: Path) -> None:
 
 
 if __name__ == "__main__":
-    jar = build(Path(sys.argv[1]))
+    jar = build(Path(sys.argv[1]).absolute())
     sys.stdout.write(f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar}\n")

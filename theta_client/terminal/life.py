@@ -37,6 +37,10 @@ class State(StrEnum):
     """It is not started: something is in its way."""
 
 
+_RESTARTS: Final = Budget(attempts=0, first_s=1.0, most_s=300.0)
+_RETRIES: Final = Budget(attempts=0, first_s=1_800.0, most_s=14_400.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long what may take. `restarts` are spaced with full jitter.
@@ -51,8 +55,8 @@ class Limits:
     silent_probes: int = 6
     kicked_s: float = 10.0
     login_s: float = 60.0
-    restarts: Budget = Budget(attempts=0, first_s=1.0, most_s=300.0)
-    retries: Budget = Budget(attempts=0, first_s=1_800.0, most_s=14_400.0)
+    restarts: Budget = _RESTARTS
+    retries: Budget = _RETRIES
     failing_s: float = 120.0
     blocked_s: float = 10.0
     healthy_s: float = 300.0

@@ -65,11 +65,16 @@ class Setup:
         """The child's. The launcher starts the real program as a Java of its own: that has its heap from here."""
         passed_on = {name: self.environment[name] for name in _PASSED_ON if name in self.environment}
         options = f"{passed_on.get('JDK_JAVA_OPTIONS', '')} -Xmx{self.heap_mb}m".strip()
-        return passed_on | {"JDK_JAVA_OPTIONS": options, "HOME": str(self.folder)}
+        return {"LANG": "C.UTF-8"} | passed_on | {"JDK_JAVA_OPTIONS": options, "HOME": str(self.folder)}
 
     def redacted(self, text: str) -> str:
         """A text of the terminal, without what is secret."""
         for secret in sorted({self.email, self.password}, key=len, reverse=True):
-            for spelling in {secret, quote(secret, safe="")}:
+            for spelling in {secret, quote(secret, safe=""), _as_ascii(secret)}:
                 text = text.replace(spelling, HIDDEN)
         return text
+
+
+def _as_ascii(text: str) -> str:
+    """As Java writes it where its locale has no such letters."""
+    return text.encode("ascii", "replace").decode()

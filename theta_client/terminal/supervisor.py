@@ -191,7 +191,8 @@ class Supervisor:
         status = self.status
         if status.state is not self._said:
             self._said = status.state
-            log.log(logging.INFO if status.is_running else logging.WARNING, "%s", status)
+            is_well = status.state in (State.STARTING, State.RUNNING)
+            log.log(logging.INFO if is_well else logging.WARNING, "%s", status)
 
 
 def _require_free(port: int) -> None:

@@ -74,4 +74,3 @@ def test_a_service_whose_terminal_is_kicked_out_waits_and_goes_on(
     until(lambda: embedded.not_ready() is None, "it is ready again")
     assert embedded.metric("stoculus_vendor_session_taken") == 0
     assert embedded.metric("stoculus_terminal_starts_total") == 1
-

@@ -57,7 +57,7 @@ def test_it_updates_itself_and_then_runs(box: Box, start: Start, caplog: pytest.
 def test_the_credentials_are_in_a_file_that_only_its_user_reads_and_nowhere_else(
     box: Box, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO)
     box.script(leaks="yes")
     supervisor = start()
     reaches(supervisor, State.RUNNING)

@@ -12,9 +12,7 @@ NOWHERE = "http://127.0.0.1:1"
 FOLDER = Path("/nowhere")
 
 
-def found(
-    terminal: Any, stream_url: str | None = None, folder: Path = FOLDER, sha256: str | None = None
-) -> list[Line]:
+def found(terminal: Any, stream_url: str | None = None, folder: Path = FOLDER, sha256: str | None = None) -> list[Line]:
     """The terminal's REST API and its stream on one port."""
     stream_url = stream_url or terminal.url.replace("http", "ws") + "/v1/events"
     return list(probe_terminal(terminal.url, stream_url, "value", 0.5, "shared", folder, sha256))

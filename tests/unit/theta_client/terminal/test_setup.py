@@ -21,3 +21,9 @@ def test_a_secret_that_is_part_of_the_other_hides_both() -> None:
     setup = Setup(Path("/terminal"), "quant", "quant-42", None)
 
     assert setup.redacted("quant-42 of quant") == "*** of ***"
+
+
+def test_a_secret_is_hidden_where_its_letters_could_not_be_written() -> None:
+    setup = Setup(Path("/terminal"), "quant", "käse", None)
+
+    assert setup.redacted("key k?se, käse") == "key ***, ***"
