@@ -5,6 +5,7 @@ import sys
 
 from coordinator.app import build_app
 from services.kit.app import serve
+from stoculus import logs
 from stoculus.errors import SettingsInvalid
 from stoculus.settings import CoordinatorSettings
 
@@ -15,6 +16,7 @@ def main() -> None:
         settings = CoordinatorSettings.load(os.environ)
     except SettingsInvalid as error:
         sys.exit(str(error))
+    logs.configure("coordinator", settings)
     serve(build_app(settings), settings.host, settings.coordinator_port)
 
 

@@ -26,7 +26,7 @@ from coordinator.dispatch import Dispatcher
 from coordinator.historical import HistoricalService
 from coordinator.janitor import Janitor
 from coordinator.keeper import Keeper
-from coordinator.metrics import BacktestMetrics, ServiceMetrics
+from coordinator.metrics import BacktestMetrics, BrokerMetrics, ServiceMetrics
 from coordinator.progress import Progress
 from coordinator.room import Room
 from coordinator.streams.wiring import StreamParts
@@ -93,8 +93,9 @@ class Coordinator:
         self.keeper = self._keeper(now, errors)
         self.backtests.wake = self.keeper.wake_all
         self.stream_keeper = self.live.join(self.app, errors)
-        metrics.register(BacktestMetrics(self.backtests, self.progress, self.keeper.observed))
+        metrics.register(BacktestMetrics(self.backtests, self.progress, self.keeper.observed, time.monotonic))
         metrics.register(ServiceMetrics(self.troubles, [self.changes, self.live.changes]))
+        metrics.register(BrokerMetrics(self.broker, settings.max_partitions))
 
     def missing(self) -> list[str]:
         """What is missing for any work to go on: one service is enough. Blocking, 2 s at the most."""

@@ -17,6 +17,7 @@ from coordinator.changes import Changes
 from coordinator.historical import HistoricalService
 from coordinator.progress import Progress
 from coordinator.rounds import Rounds
+from stoculus import logs
 from stoculus.errors import ServiceUnavailable, StoculusError
 from stoculus.tasks import TaskStatus
 
@@ -59,7 +60,8 @@ class Dispatcher(Rounds):
     def wake_for(self, backtest_id: str | None) -> None:
         """Do a round now; what the named backtest needs started is started beside it, without waiting for its turn."""
         if backtest_id and self._view.trouble is None:
-            task = asyncio.create_task(self._guarded(lambda: self._start(self._backtests.row(backtest_id))))
+            with logs.about(backtest_id=backtest_id):
+                task = asyncio.create_task(self._guarded(lambda: self._start(self._backtests.row(backtest_id))))
             self._at_once.add(task)
             task.add_done_callback(self._at_once.discard)
         self.wake()
@@ -78,7 +80,8 @@ class Dispatcher(Rounds):
         await self._guarded(self._ask)
         if self._view.trouble is None:
             for backtest in self._backtests.opened():
-                await self._guarded(partial(self._settle, backtest))
+                with logs.about(backtest_id=backtest.backtest_id):
+                    await self._guarded(partial(self._settle, backtest))
 
     def _is_restless(self) -> bool:
         return any(status.state == "stopping" for status in self._view.held.values())

@@ -1,6 +1,7 @@
 """What is done for all backtests together: the store is read, manifests are written, the unwanted is deleted."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from coordinator.changes import Changes
 from coordinator.dispatch import Dispatcher
 from coordinator.progress import Progress
 from coordinator.rounds import Rounds
+
+log = logging.getLogger(__name__)
 
 
 class Keeper(Rounds):
@@ -89,5 +92,6 @@ class Keeper(Rounds):
                     dispatcher.forget(backtest)
         await asyncio.to_thread(self._broker.write_manifests, news)
         for backtest, state in noted:
+            log.info("%s is %s", backtest.backtest_id, state, extra={"backtest_id": backtest.backtest_id})
             self._manifests.note(backtest, state)
             self._changes.tell(backtest.backtest_id)

@@ -7,7 +7,7 @@ import httpx2
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from stoculus import errors
+from stoculus import errors, logs
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError
 
 T = TypeVar("T")
@@ -57,6 +57,8 @@ class RemoteService:
     ) -> httpx2.Response:
         """The answer to a request; raise what it says of an error, or ServiceUnavailable where nobody answers."""
         headers = {"Content-Type": "application/json"} if body else {}
+        if asked_by := logs.request_id():
+            headers["X-Request-ID"] = asked_by
         try:
             answer = await self._client.request(method, path, content=body, headers=headers, timeout=timeout_s)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:

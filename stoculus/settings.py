@@ -31,6 +31,7 @@ FILE = "_FILE"
 
 Tier = Literal["free", "value", "standard", "pro"]
 Access = Literal["keys", "open"]
+LogFormat = Literal["text", "json"]
 
 SHORTEST_SECRET: Final = 16
 _DEFAULT_SECRETS: Final = ("change", "secret", "password", "example")
@@ -80,9 +81,11 @@ Strong = Annotated[SecretStr | None, AfterValidator(_strong)]
 
 
 class SuiteSettings(BaseModel):
-    """What each program's settings share: the prefix, and `load`."""
+    """What each program's settings share: the prefix, the form of its logs, and `load`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    log_format: LogFormat = Field(default="text", description="how a line of the logs is written")
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:

@@ -3,6 +3,7 @@
 import os
 import random as random_numbers
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Literal, Self, TypeVar
 
 import pyarrow as pa
 
-from stoculus.errors import LargeRequest, NoData, SessionTaken, Transient
+from stoculus.errors import LargeRequest, NoData, SessionTaken, StoculusError, Transient
 from stoculus.instruments import OptionContract
 from theta_client.body import read_blocks
 from theta_client.lists import CALENDAR_COLUMNS, CalendarDay, calendar_day_of, day_of, parse_list
@@ -27,11 +28,16 @@ from theta_client.windows import Kind, OptionKind, Window, plan_option_windows, 
 
 __all__ = [
     "WILDCARD_KINDS", "BadRow", "Block", "Budget", "CalendarDay", "Cancelled", "HistoryRequest", "Kind", "OptionKind",
-    "OptionRequest", "Request", "ThetaClient", "TicksKind", "Tier", "Window", "plan_option_windows", "plan_windows",
+    "Observe", "OptionRequest", "Request", "ThetaClient", "TicksKind", "Tier", "Window", "plan_option_windows",
+    "plan_windows",
 ]  # fmt: skip
 
 Value = TypeVar("Value")
 TicksKind = Literal["trade", "quote"]
+Observe = Callable[[str, str, float], object]
+"""Told of each request that is over: its path, the status of HTTP (where no whole answer came, the code of the error),
+and how many seconds it took."""
+_NO_ANSWER = "no_answer"
 _STATUS_TIMEOUT_S = 5.0
 _LIST_TIMEOUT_S = 10.0
 _MOST_READERS = 64  # more than any account may have requests under way
@@ -41,8 +47,9 @@ class ThetaClient:
     """The v3 REST API of the terminal at `url` (`http://127.0.0.1:25503`).
 
     `idle_timeout_s` is the longest silence; no request is limited in length. `sleep(seconds, aborted)` must return
-    early when `aborted` is set. Every method may raise the vendor errors of stoculus.errors, and Cancelled. Lists and
-    calendar fail within seconds where the terminal is away or busy; given `aborted`, they are as patient as history.
+    early when `aborted` is set. `observe` is called by the threads that ask. Every method may raise the vendor errors
+    of stoculus.errors, and Cancelled. Lists and calendar fail within seconds where the terminal is away or busy; given
+    `aborted`, they are as patient as history.
     """
 
     def __init__(
@@ -56,10 +63,12 @@ class ThetaClient:
         budgets: Mapping[type[Transient], Budget] = BUDGETS,
         sleep: Callable[[float, threading.Event], object] = lambda seconds, aborted: aborted.wait(seconds),
         random: Callable[[], float] = random_numbers.random,
+        observe: Observe = lambda *_: None,
     ) -> None:
         self._transport = Transport(
             url, connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s, user_agent=user_agent
         )
+        self._observe = observe
         self._account = Account(Tier(tier), self.status, budgets=budgets, sleep=sleep, random=random)
         self._readers = ThreadPoolExecutor(_MOST_READERS, thread_name_prefix="read")
         # As few as can work at once: each keeps memory that it once had.
@@ -78,6 +87,16 @@ class ThetaClient:
     def look_at_session(self) -> None:
         """Ask the terminal whether the account is ours, once and soon."""
         self._account.look(threading.Event())
+
+    @property
+    def under_way(self) -> int:
+        """Requests under way now, under the account's concurrency."""
+        return self._account.under_way
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait until they may be sent."""
+        return self._account.waiting
 
     def close(self) -> None:
         """Close the pool's connections."""
@@ -258,7 +277,16 @@ class ThetaClient:
         *,
         idle_timeout_s: float | None = None,
     ) -> Iterator[Answer]:
-        with self._transport.get(path, params, aborted, idle_timeout_s=idle_timeout_s) as answer:
-            if answer.status != 200:
-                raise error_of(answer.status, answer.first_bytes(EVIDENCE_BYTES), request)
-            yield answer
+        begun_s, status = time.perf_counter(), _NO_ANSWER
+        try:
+            with self._transport.get(path, params, aborted, idle_timeout_s=idle_timeout_s) as answer:
+                status = str(answer.status)
+                if answer.status != 200:
+                    raise error_of(answer.status, answer.first_bytes(EVIDENCE_BYTES), request)
+                yield answer
+        except (StoculusError, Cancelled) as error:
+            if status in (_NO_ANSWER, "200"):
+                status = error.code if isinstance(error, StoculusError) else "cancelled"
+            raise
+        finally:
+            self._observe(path, status, time.perf_counter() - begun_s)

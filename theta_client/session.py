@@ -79,7 +79,10 @@ class Account:
         self._sleep = sleep
         self._random = random
         self._changed = threading.Condition()
-        self._under_way = 0
+        self.under_way = 0
+        """Requests that hold a slot."""
+        self.waiting = 0
+        """Requests that wait for one."""
         self._taken: SessionTaken | None = None
 
     @property
@@ -135,22 +138,29 @@ class Account:
     @contextmanager
     def _slot(self, aborted: threading.Event, longest_s: float | None) -> Iterator[None]:
         with self._changed:
-            waited_s = 0.0
-            while self._under_way >= self._tier.concurrency:
-                self._raise_if(aborted)
-                if longest_s is not None and waited_s >= longest_s:
-                    raise VendorBusy(f"All {self._tier.concurrency} requests that the account may have are under way.")
-                self._changed.wait(_LOOK_UP_S)
-                waited_s += _LOOK_UP_S
-            self._raise_if(aborted)
-            self._under_way += 1
+            self.waiting += 1
+            try:
+                self._wait_for_slot(aborted, longest_s)
+            finally:
+                self.waiting -= 1
+            self.under_way += 1
         try:
             self._check_session(aborted)
             yield
         finally:
             with self._changed:
-                self._under_way -= 1
+                self.under_way -= 1
                 self._changed.notify_all()
+
+    def _wait_for_slot(self, aborted: threading.Event, longest_s: float | None) -> None:
+        waited_s = 0.0
+        while self.under_way >= self._tier.concurrency:
+            self._raise_if(aborted)
+            if longest_s is not None and waited_s >= longest_s:
+                raise VendorBusy(f"All {self._tier.concurrency} requests that the account may have are under way.")
+            self._changed.wait(_LOOK_UP_S)
+            waited_s += _LOOK_UP_S
+        self._raise_if(aborted)
 
     def _check_session(self, aborted: threading.Event) -> None:
         if self._taken is not None:

@@ -14,6 +14,7 @@ from coordinator.streams.observations import Observations
 from coordinator.streams.service import Streams
 from coordinator.streams.states import Wanted
 from coordinator.streams.store import Stream
+from stoculus import logs
 from stoculus.errors import Conflict, ServiceUnavailable, StoculusError, Terminal
 
 AT_ONCE: Final = 8
@@ -52,7 +53,7 @@ class StreamKeeper(Rounds):
             return
         await self._guarded(self._ask)
         if self._view.trouble is None:
-            await asyncio.gather(*(self._guarded(partial(self._settle, one)) for one in self._streams.all()))
+            await asyncio.gather(*(self._look_after(one) for one in self._streams.all()))
 
     def _is_restless(self) -> bool:
         """Who deleted a stream waits for it to be gone."""
@@ -74,6 +75,10 @@ class StreamKeeper(Rounds):
                 if trouble != self._view.trouble or before.get(one.stream_id) != new:
                     self._changes.tell(one.stream_id)
         self._given &= self._view.held.keys()
+
+    async def _look_after(self, stream: Stream) -> None:
+        with logs.about(stream_id=stream.stream_id):
+            await self._guarded(partial(self._settle, stream))
 
     async def _settle(self, stream: Stream) -> None:
         held = self._view.held.get(stream.stream_id)

@@ -33,7 +33,7 @@ def build(settings: ServiceSettings) -> FastAPI:
         close=sorter.close,
     )
     spilled = Gauge(
-        "stoculus_spilled_bytes_peak", "The most on disk while days were sorted", registry=app.state.metrics
+        "stoculus_spilled_peak_bytes", "The most on disk while days were sorted", registry=app.state.metrics
     )
     spilled.set_function(lambda: sorter.spilled_bytes_peak)
     return app

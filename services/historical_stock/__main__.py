@@ -7,4 +7,4 @@ from services.kit.service import run
 from stoculus.settings import ServiceSettings
 
 if __name__ == "__main__":
-    sys.exit(run(ServiceSettings, build, lambda settings: settings.historical_stock_port))
+    sys.exit(run("historical-stock", ServiceSettings, build, lambda settings: settings.historical_stock_port))

@@ -22,12 +22,13 @@ from uuid import uuid4
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from stoculus import logs
 from stoculus.errors import StoculusError
 from stoculus.located import Located as Located
 
@@ -39,6 +40,9 @@ LAST_S: Final = 0.3
 """Seconds that threads get after that."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""These are not logged: those who look often would hide those who change something."""
+_METHODS: Final = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _REMEDIES: Final = {
     "missing": "Add it.",
     "json_invalid": "Send valid JSON.",
@@ -67,6 +71,7 @@ def create_app(
     app = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None, strict_content_type=False)
     app.state.metrics = CollectorRegistry()
     ProcessCollector(registry=app.state.metrics)
+    Info("stoculus_build", "What runs", registry=app.state.metrics).info({"version": version})
     app.add_middleware(_Edge, metrics=app.state.metrics, max_body_bytes=max_body_bytes, new_request_id=new_request_id)  # type: ignore[call-arg,unused-ignore]
     app.add_exception_handler(StoculusError, _stoculus_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -76,15 +81,7 @@ def create_app(
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:
-    """Run the app until SIGTERM or SIGINT, then end within 8 s with exit code 0. Logs go to stderr in one format."""
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-    )
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    """Run the app until SIGTERM or SIGINT, then end within 8 s with exit code 0."""
     # uvicorn raises the signal again when all is closed: that would end the process as killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
@@ -248,8 +245,10 @@ class _Edge:
         self._max_body_bytes = max_body_bytes
         self._new_request_id = new_request_id
         labels = ["method", "route", "status"]
-        self._count = Counter("http_requests", "Requests answered", labels, registry=metrics)
-        self._latency = Histogram("http_request_seconds", "Time to the answer's end", ["route"], registry=metrics)
+        self._count = Counter("stoculus_http_requests", "Requests answered", labels, registry=metrics)
+        self._latency = Histogram(
+            "stoculus_http_request_seconds", "Time to the answer's end", ["route"], registry=metrics
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -267,19 +266,28 @@ class _Edge:
             await send(message)
 
         started = time.perf_counter()
-        try:
-            await self._app(scope, self._limited(scope, receive), send_with_id)
-        except Exception:
-            log.exception("%s %s failed, request %s", scope["method"], scope["path"], request_id)
-            if status:
-                raise  # the answer is under way: only a broken connection tells that it is not whole
-            detail = "Stoculus failed in a way that nobody foresaw."
-            remedy = f"Report it with request id {request_id}; the log has the details."
-            await problem(Request(scope), 500, "internal", detail, remedy=remedy)(scope, receive, send_with_id)
-        finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            self._count.labels(scope["method"], route, status).inc()
-            self._latency.labels(route).observe(time.perf_counter() - started)
+        with logs.about(request_id=request_id):
+            try:
+                await self._app(scope, self._limited(scope, receive), send_with_id)
+            except Exception:
+                log.exception("%s %s failed, request %s", scope["method"], scope["path"], request_id)
+                if status:
+                    raise  # the answer is under way: only a broken connection tells that it is not whole
+                detail = "Stoculus failed in a way that nobody foresaw."
+                remedy = f"Report it with request id {request_id}; the log has the details."
+                await problem(Request(scope), 500, "internal", detail, remedy=remedy)(scope, receive, send_with_id)
+            finally:
+                self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._count.labels(method, route, status).inc()
+        self._latency.labels(route).observe(seconds)
+        if method not in _READING:
+            named = scope.get("path_params", {})
+            belongs = {name: named[name] for name in logs.FIELDS if name in named}
+            log.info("%s %s: %d in %.3f s", method, scope["path"], status, seconds, extra=belongs)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         announced = dict(scope["headers"]).get(b"content-length", b"0")

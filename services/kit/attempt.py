@@ -84,7 +84,9 @@ class Attempt:
                 "failure": Failure(code=error.code, message=error.message, remedy=error.remedy),
                 "updated_at": env.now(),
             }
-            writer.commit(None, self._evidence, (checkpoint or self._new_checkpoint()).model_copy(update=changes))
+            failed = (checkpoint or self._new_checkpoint()).model_copy(update=changes)
+            with env.meters.transaction(facts.schema_name, None, self._evidence):
+                writer.commit(None, self._evidence, failed)
 
     def _chunks(self, checkpoint: Checkpoint | None, stop: threading.Event) -> Generator[ChunkFetch]:
         windows = self._facts.windows[_chunks_done(checkpoint) :]
@@ -166,7 +168,8 @@ class Attempt:
             "rows_expected": done.records,
             "updated_at": self._env.now(),
         }
-        writer.commit(None, [], done.model_copy(update=changes))
+        with self._env.meters.transaction(self._facts.schema_name, None, []):
+            writer.commit(None, [], done.model_copy(update=changes))
 
 
 def _is_over(checkpoint: Checkpoint | None, attempt: int) -> bool:

@@ -83,7 +83,8 @@ class ChunkWriter:
 
     def _commit(self, rows: Rows | None, bad: list[QuarantinedRow], window: Window) -> None:
         changes = {"updated_at": self._env.now(), "rows_expected": self._progress.rows_expected(window)}
-        self._writer.commit(rows, bad, self._progress.checkpoint.model_copy(update=changes))
+        with self._env.meters.transaction(self._facts.schema_name, rows, bad):
+            self._writer.commit(rows, bad, self._progress.checkpoint.model_copy(update=changes))
 
     def _open_chunk(self) -> Chunk:
         return self._progress.checkpoint.chunk or _NOTHING

@@ -10,6 +10,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from services.kit.fetch import Lookahead
 from services.kit.memory import MemoryBudget
+from services.kit.meters import TaskMeters
 from stoculus.connections import Kafka
 from stoculus.kafka.admin import create_control_topics
 from stoculus.kafka.registry import lookup_id
@@ -59,3 +60,4 @@ class Environment:
     lookahead: Lookahead
     now: Callable[[], datetime]
     random: Callable[[], float]
+    meters: TaskMeters = field(default_factory=TaskMeters)

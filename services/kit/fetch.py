@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final
 
 from services.kit.memory import MemoryBudget
@@ -69,7 +70,8 @@ class ChunkFetch:
         self._share = budget.share()
         self._blocks: queue.SimpleQueue[Prepared | Exception | None] = queue.SimpleQueue()
         self._aborted = threading.Event()
-        self._done = threads.submit(self._run)
+        # What it logs belongs to what its task belongs to.
+        self._done = threads.submit(copy_context().run, self._run)
 
     def promote(self) -> None:
         """The chunk's turn to be written has come."""

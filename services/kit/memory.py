@@ -14,7 +14,7 @@ class MemoryBudget:
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._ahead_bytes = 0
         self._written_bytes = 0
         self._changed = threading.Condition()
@@ -29,8 +29,8 @@ class MemoryBudget:
 
     def _fits(self, share: "MemoryShare", size: int) -> bool:
         if share.promoted:
-            return self._written_bytes == 0 or self._written_bytes + size <= self._limit
-        return self.used_bytes + size <= self._limit
+            return self._written_bytes == 0 or self._written_bytes + size <= self.limit_bytes
+        return self.used_bytes + size <= self.limit_bytes
 
 
 class MemoryShare:

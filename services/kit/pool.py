@@ -4,10 +4,12 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from services.kit.runner import TaskRunner
+from stoculus import logs
 from stoculus.errors import NotFound
 from stoculus.tasks import HistoricalTask, TaskStatus
 
@@ -43,7 +45,7 @@ class TaskPool(Generic[AnyTask]):
             known = self._held.get(task.task_id)
             if known is None:
                 held = self._held[task.task_id] = _Held(task, self._runner_of(task))
-                held.future = self._executor.submit(self._run, held)
+                held.future = self._executor.submit(copy_context().run, self._run, held)
                 held.future.add_done_callback(_log_crash)
                 return _status(held), True
             return _status(known), False
@@ -89,9 +91,10 @@ class TaskPool(Generic[AnyTask]):
             held.started = True
         try:
             if not held.stop.is_set():
-                log.info("%s starts, attempt %d", held.task.task_id, held.task.attempt)
-                held.runner.run(held.stop)
-                log.info("%s ends", held.task.task_id)
+                with logs.about(backtest_id=held.task.backtest_id, task_id=held.task.task_id):
+                    log.info("%s starts, attempt %d", held.task.task_id, held.task.attempt)
+                    held.runner.run(held.stop)
+                    log.info("%s ends", held.task.task_id)
         finally:
             with self._lock:
                 if self._held.get(held.task.task_id) is held:

@@ -21,6 +21,7 @@ IsEmpty = Callable[[pa.RecordBatch], pa.BooleanArray]
 """Which rows of record columns are empty: a bar without volume, a quote without a side."""
 
 OUTSIDE: Final = "the time is outside of the requested range"
+BACK: Final = "the time goes back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Preparer:
         ascends = times >= highest[:-1]
         self._last_us = int(highest[-1])
         _, outside = set_apart(rows, block, inside, OUTSIDE)
-        _, back = set_apart(rows, block, ascends | ~inside, "the time goes back")
+        _, back = set_apart(rows, block, ascends | ~inside, BACK)
         misplaced = [*outside, *back]
         return (rows.filter(pa.array(inside & ascends)) if misplaced else rows), misplaced
 

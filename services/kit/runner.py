@@ -48,6 +48,7 @@ class TaskRunner:
             except Transient as error:
                 failure = self._wait(error, stop)
             except Terminal as error:
+                self._environment.meters.errors.note(error)
                 failure = error
             except Exception as error:
                 log.exception("%s met a defect", self._job.facts.task_id)
@@ -67,6 +68,7 @@ class TaskRunner:
 
     def _wait(self, error: StoculusError, stop: threading.Event) -> StoculusError | None:
         """Back off exponentially with full jitter, then make ready for the next attempt; or give the error as final."""
+        self._environment.meters.errors.note(error)
         if self._attempt.records > self._records:
             self._records, self._failures, self._faults = self._attempt.records, 0, 0
         if isinstance(error, VendorFault) and self._faults >= FAULTS_TOLERATED:

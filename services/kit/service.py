@@ -22,6 +22,7 @@ from services.kit.pool import TaskPool
 from services.kit.runner import TaskRunner
 from services.kit.tasks import task_routes
 from services.kit.vendor import Vendor
+from stoculus import logs
 from stoculus.errors import SettingsInvalid, StoculusError, Transient
 from stoculus.kafka import admin, registry
 from stoculus.settings import ServiceSettings, TerminalSettings
@@ -34,13 +35,16 @@ AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
 AnySettings = TypeVar("AnySettings", bound=TerminalSettings)
 
 
-def run(kind: type[AnySettings], build: Callable[[AnySettings], FastAPI], port_of: Callable[[AnySettings], int]) -> int:
+def run(
+    name: str, kind: type[AnySettings], build: Callable[[AnySettings], FastAPI], port_of: Callable[[AnySettings], int]
+) -> int:
     """Serve what `build` makes of settings of a kind until SIGTERM.
 
     Exit code 78 (EX_CONFIG) for a wrong setting, 75 (EX_TEMPFAIL) for a jar that cannot be fetched now.
     """
     try:
         settings = kind.load(os.environ)
+        logs.configure(name, settings)
         app = build(settings)
     except (SettingsInvalid, Transient) as error:
         sys.stderr.write(f"{error}\n")
@@ -84,6 +88,7 @@ def build_service(
         lifespan=lifespan,
     )
     vendor.register(app.state.metrics)
+    environment.meters.register(app.state.metrics, environment.budget, pool.statuses)
     app.include_router(task_routes(task_type, pool, planner))
     return app
 

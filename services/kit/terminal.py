@@ -1,7 +1,7 @@
 """A supervised terminal by settings: of the program theta-terminal, or inside a service."""
 
+import logging
 import os
-import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Final
@@ -18,6 +18,7 @@ from theta_client.terminal.supervisor import Supervisor
 
 OWN_STOP_S: Final = 2.2
 """How long Java may take inside a service, whose tasks end at the same time."""
+log = logging.getLogger(__name__)
 
 
 def user_agent(program: str) -> str:
@@ -45,7 +46,7 @@ def supervisor_of(settings: TerminalSettings, program: str, *, stop_s: float, ha
         stop_s=stop_s,
         user_agent=user_agent(program),
     )
-    supervisor.prepare(lambda text: print(text, file=sys.stderr, flush=True))  # noqa: T201 - before there are logs
+    supervisor.prepare(lambda text: log.info("%s", text))
     return supervisor
 
 

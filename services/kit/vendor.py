@@ -7,21 +7,23 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from services.kit.meters import VendorMeters
 from services.kit.terminal import OWN_STOP_S, TerminalMetrics, supervisor_of, user_agent
 from stoculus.errors import SessionTaken
 from stoculus.settings import VendorSettings
-from theta_client.client import ThetaClient
+from theta_client.client import Observe, ThetaClient
 
 _LOOK_AGAIN_S: Final = 5.0
 
 
-def client_of(settings: VendorSettings, program: str) -> ThetaClient:
+def client_of(settings: VendorSettings, program: str, observe: Observe = lambda *_: None) -> ThetaClient:
     """The client of the terminal that the settings name. Nothing is connected before it is needed."""
     return ThetaClient(
         settings.theta_url,
         settings.theta_tier,
         user_agent=user_agent(program),
         idle_timeout_s=settings.theta_idle_timeout_s,
+        observe=observe,
     )
 
 
@@ -44,7 +46,8 @@ class Vendor:
         self._terminal = (
             supervisor_of(settings, program, stop_s=OWN_STOP_S, has_stream=has_stream) if is_embedded else None
         )
-        self.client = client_of(settings, program)
+        self._meters = VendorMeters()
+        self.client = client_of(settings, program, self._meters.asked)
         self._in_doubt = in_doubt
         self._monotonic = monotonic
         self._looking = threading.Lock()
@@ -86,6 +89,7 @@ class Vendor:
 
     def register(self, metrics: CollectorRegistry) -> None:
         """Have it told in metrics."""
+        self._meters.register(metrics, self.client)
         taken = Gauge(
             "stoculus_vendor_session_taken", "1: another terminal has logged in on the account", registry=metrics
         )

@@ -7,4 +7,4 @@ from services.live_stream.app import build
 from stoculus.settings import LiveSettings
 
 if __name__ == "__main__":
-    sys.exit(run(LiveSettings, build, lambda settings: settings.live_stream_port))
+    sys.exit(run("live-stream", LiveSettings, build, lambda settings: settings.live_stream_port))

@@ -15,7 +15,7 @@ from services.kit.names import NameList
 from services.kit.service import utc_now
 from services.kit.vendor import Vendor
 from services.live_stream.api import stream_routes
-from services.live_stream.counts import Counts
+from services.live_stream.counts import Counts, StreamCounts
 from services.live_stream.healing.history import History
 from services.live_stream.instance import PROGRAM, Instance
 from services.live_stream.plan import LivePlanner
@@ -59,5 +59,6 @@ def build(settings: LiveSettings) -> FastAPI:
         settings, streams, history, planner.subscriptions, headers, counts, lambda: time.time_ns() // 1000
     )
     app.state.instance = instance
+    app.state.metrics.register(StreamCounts(instance.statuses))
     app.include_router(stream_routes(streams, instance, planner))
     return app

@@ -13,6 +13,7 @@ from typing import Final
 from services.kit.environment import Headers
 from services.kit.terminal import user_agent
 from services.live_stream.broker.acks import ends_of
+from services.live_stream.broker.lag import Lag
 from services.live_stream.broker.lease import Lease
 from services.live_stream.broker.marks import Marks, read_marks
 from services.live_stream.broker.outlet import Outlet
@@ -111,6 +112,8 @@ class Instance:
                 self._live()
             except (StoculusError, Cancelled) as error:
                 self.trouble = str(error)
+                if isinstance(error, StoculusError):
+                    self._counts.errors.note(error)
                 log.warning("The tape begins anew: %s", error)
             except Exception as error:
                 self.trouble = f"A defect of Stoculus: {error!r}."
@@ -137,9 +140,9 @@ class Instance:
 
     def _work(self, lease: Lease, stack: ExitStack) -> None:
         settings = self._settings
-        outlet = Outlet(settings.kafka)
+        outlet = Outlet(settings.kafka, Lag(self._counts.lag.observe, self._wall_us))
         stack.callback(outlet.close)
-        marks = Marks(self._admin, outlet)
+        marks = Marks(self._admin, outlet, self._counts.errors.note)
         stack.callback(marks.close)
         threads = ThreadPoolExecutor(_HEALING_THREADS, thread_name_prefix="heal")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
@@ -160,7 +163,7 @@ class Instance:
             history=self._history,
             kafka=settings.kafka,
             threads=threads,
-            tell=lambda event: _tell(outlet, event),
+            tell=partial(self._tell, outlet),
         )
         self._tape = tape = Tape(
             session,
@@ -183,7 +186,8 @@ class Instance:
         if lease.held:
             tape.finish(_FLUSH_S)
 
-
-def _tell(outlet: Outlet, event: StreamEvent) -> None:
-    log.info("%s %s", event.topic, event.model_dump_json(exclude_none=True, exclude={"topic"}))
-    outlet.put_event(STREAM_EVENTS, event.topic, event.model_dump_json(exclude_none=True).encode())
+    def _tell(self, outlet: Outlet, event: StreamEvent) -> None:
+        told = event.model_dump_json(exclude_none=True, exclude={"topic"})
+        log.info("%s %s", event.topic, told, extra={"topic": event.topic})
+        self._counts.tell(event)
+        outlet.put_event(STREAM_EVENTS, event.topic, event.model_dump_json(exclude_none=True).encode())

@@ -321,9 +321,10 @@ class Tape:
             for channel in self.channels.values()
             if now_us is not None and channel.complete_us is not None and channel.is_open
         ]
+        self._counts.queued.set(self._outlet.queued)
         self._counts.topics.set(len(self.channels))
         self._counts.gaps.set(sum(channel.gap is not None for channel in self.channels.values()))
-        self._counts.lag.set(max(behind, default=0) / 1e6)
+        self._counts.watermark_lag.set(max(behind, default=0) / 1e6)
 
 
 def turn_s(requests: int) -> float:

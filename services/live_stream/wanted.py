@@ -161,7 +161,8 @@ def wish_of(
             try:
                 found = enumerate_feed(feed, day, aborted)
             except StoculusError as error:
-                log.warning("Stream %s lacks %s: %s", spec.stream_id, feed.topic, error)
+                belongs = {"stream_id": spec.stream_id, "topic": feed.topic}
+                log.warning("Stream %s lacks %s: %s", spec.stream_id, feed.topic, error, extra=belongs)
                 troubles[spec.stream_id] = str(error)
                 if isinstance(error, Transient):
                     is_whole = False

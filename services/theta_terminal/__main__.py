@@ -7,4 +7,4 @@ from services.theta_terminal.app import build
 from stoculus.settings import TerminalSettings
 
 if __name__ == "__main__":
-    sys.exit(run(TerminalSettings, build, lambda settings: settings.terminal_port))
+    sys.exit(run("theta-terminal", TerminalSettings, build, lambda settings: settings.terminal_port))

@@ -35,7 +35,7 @@ RUNS: Final = {
 
 _START_S: Final = 60
 _DEADLINE_S: Final = 900
-_SPILLED: Final = re.compile(r"^stoculus_spilled_bytes_peak (\S+)$", re.MULTILINE)
+_SPILLED: Final = re.compile(r"^stoculus_spilled_peak_bytes (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import logging
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -38,10 +38,14 @@ def ends_of(admin: AdminClient, topics: list[str]) -> dict[str, int]:
 
 
 class Acknowledgements:
-    """Asks for the ends of topics in a thread of its own, so that nobody waits for a broker that is away."""
+    """Asks for the ends of topics in a thread of its own, so that nobody waits for a broker that is away.
 
-    def __init__(self, admin: AdminClient) -> None:
+    `note` is told of its errors.
+    """
+
+    def __init__(self, admin: AdminClient, note: Callable[[StoculusError], object]) -> None:
         self._admin = admin
+        self._note = note
         self._asked: queue.Queue[list[str]] = queue.Queue(1)
         self._told: queue.Queue[Mapping[str, int]] = queue.Queue()
         self._stop = threading.Event()
@@ -84,6 +88,7 @@ class Acknowledgements:
         try:
             ends = ends_of(self._admin, topics)
         except StoculusError as error:
+            self._note(error)
             if not self._failed:
                 log.warning("The ends of live topics are not told, until said otherwise: %s", error)
             self._failed = True

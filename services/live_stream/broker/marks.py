@@ -1,6 +1,6 @@
 """Watermarks on their way: taken, then written once the broker has acknowledged all below them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from confluent_kafka.admin import AdminClient
@@ -9,7 +9,7 @@ from services.live_stream.broker.acks import Acknowledgements
 from services.live_stream.broker.outlet import Outlet
 from services.live_stream.channels.channel import Channel
 from stoculus.connections import Kafka
-from stoculus.errors import Conflict, TopicLost
+from stoculus.errors import Conflict, StoculusError, TopicLost
 from stoculus.kafka.compacted import CompactedLog
 from stoculus.streams import Watermark
 from stoculus.topics import WATERMARKS
@@ -27,11 +27,11 @@ def read_marks(kafka: Kafka) -> dict[str, Watermark]:
 
 
 class Marks:
-    """Used by the tape's thread alone."""
+    """Used by the tape's thread alone. `note` is told of errors of the broker."""
 
-    def __init__(self, admin: AdminClient, outlet: Outlet) -> None:
+    def __init__(self, admin: AdminClient, outlet: Outlet, note: Callable[[StoculusError], object]) -> None:
         self._outlet = outlet
-        self._acks = Acknowledgements(admin)
+        self._acks = Acknowledgements(admin, note)
         self._taken: dict[str, tuple[Watermark, int]] = {}
         self._written: dict[str, Watermark] = {}
 

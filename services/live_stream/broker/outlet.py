@@ -10,9 +10,12 @@ import pyarrow as pa
 from confluent_kafka import KafkaException, Producer
 from numpy.typing import NDArray
 
+from services.live_stream.broker.lag import Lag
 from stoculus.connections import Kafka
 from stoculus.kafka.admin import QUIET, broker_error
 from stoculus.kafka.enqueue import enqueue_live
+
+_LIVE: Final = b"live"
 
 PRODUCER_CONFIG: Final[dict[str, object]] = {
     **QUIET,
@@ -96,9 +99,10 @@ class Outgoing:
 class Outlet:
     """Takes rows in order. What the producer's queue has no room for waits here, and everything behind it."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, lag: Lag | None = None) -> None:
         self.requests = 0
         """About so many have been made of the broker: rows that are put together are one a topic."""
+        self._lag = lag
         self._logs: list[TopicLog] = []
         self._uncounted: deque[tuple[NDArray[np.int32], NDArray[np.int64]]] = deque()
         self._counting = threading.Lock()
@@ -132,6 +136,11 @@ class Outlet:
         """Whether nothing waits for room."""
         return not self._waiting
 
+    @property
+    def queued(self) -> int:
+        """Records that were handed over and are not acknowledged."""
+        return len(self._producer)
+
     def put(self, rows: Outgoing) -> None:
         """Hand rows over; never waits."""
         rest = rows if self._waiting else self._take(rows)
@@ -141,6 +150,8 @@ class Outlet:
     def pump(self, timeout_s: float = 0.0) -> bool:
         """Serve the producer, and hand over what waits. Whether nothing waits any more."""
         self._producer.poll(timeout_s)
+        if self._lag is not None:
+            self._lag.held(self.queued)
         while self._events and self.write(*self._events[0]):
             self._events.popleft()
         while self._waiting:
@@ -163,6 +174,8 @@ class Outlet:
             return False
         except KafkaException as error:
             raise broker_error(error, f"writing to {topic}") from error
+        if self._lag is not None:
+            self._lag.handed(1)
         return True
 
     def flush(self, timeout_s: float) -> bool:
@@ -192,6 +205,9 @@ class Outlet:
         except KafkaException as error:
             raise broker_error(error, "writing live records") from error
         self.requests += topics
+        if self._lag is not None and taken:
+            received_us = int(rows.ingest_us[0]) if rows.origin == _LIVE else None
+            self._lag.handed(int(np.count_nonzero(rows.topic_of[:taken] >= 0)), received_us)
         self._uncounted.append((rows.topic_of[:taken], rows.times_us[:taken]))
         return None if taken == len(rows.bodies) else rows.rest(taken)
 

@@ -16,6 +16,7 @@ class Answers:
     status: int = 200
     body: bytes = b"{}"
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    request_ids: list[str | None] = field(default_factory=list)
     url: str = ""
 
 
@@ -27,6 +28,7 @@ def answers() -> Iterator[Answers]:
         def answer(self) -> None:
             length = int(self.headers.get("content-length", 0))
             answers.asked.append((self.command, self.path, self.rfile.read(length)))
+            answers.request_ids.append(self.headers.get("x-request-id"))
             self.send_response(answers.status)
             self.send_header("content-length", str(len(answers.body)))
             self.end_headers()

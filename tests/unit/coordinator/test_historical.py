@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 
 from coordinator.historical import HistoricalService
+from stoculus import logs
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError, TierTooLow, VendorUnreachable
 from stoculus.tasks import StockTask
 from tests.unit.coordinator.conftest import Answers, problem
@@ -79,3 +80,13 @@ def test_stopping_what_is_not_held_is_fine(answers: Answers) -> None:
     ask(answers.url, lambda service: service.stop("t"))
 
     assert answers.asked[0][:2] == ("DELETE", "/v1/tasks/t")
+
+
+def test_a_service_is_told_for_which_request_it_is_asked(answers: Answers) -> None:
+    answers.status, answers.body = 202, b'{"task_id": "t", "state": "queued", "attempt": 1}'
+
+    with logs.about(request_id="mine-1"):
+        ask(answers.url, lambda service: service.start(TASK))
+    ask(answers.url, lambda service: service.start(TASK))
+
+    assert answers.request_ids == ["mine-1", None]

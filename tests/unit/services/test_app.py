@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict
 
 from services.kit.app import Located, create_app
+from stoculus import logs
 from stoculus.errors import Conflict, ServiceUnavailable
 from stoculus.tasks import StockTask
 
@@ -184,6 +185,44 @@ def test_metrics_count_requests_by_route(client: TestClient) -> None:
     assert 'route="/v1/fail/{how}",status="409"' in client.get("/metrics").text
 
 
+def test_methods_that_nobody_knows_are_one_label(client: TestClient) -> None:
+    for method in ("FOO", "BAR"):
+        client.request(method, "/v1/things")
+
+    assert 'method="other"' in client.get("/metrics").text
+    assert "FOO" not in client.get("/metrics").text
+
+
+def test_a_change_is_logged_with_its_request_and_a_look_is_not(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="services.kit.app")
+    client.get("/v1/fail/conflict", headers={"X-Request-ID": "mine-1"})
+    client.post("/v1/things", headers={"X-Request-ID": "mine-2"}, json={"data": []})
+
+    [line] = [record.getMessage() for record in caplog.records if record.name == "services.kit.app"]
+    assert line.startswith("POST /v1/things: 200 in ")
+
+
+def test_what_an_endpoint_logs_belongs_to_its_request() -> None:
+    app = create_app("Test", version="1", ready=list)
+    seen: list[str | None] = []
+
+    @app.get("/threaded")
+    def threaded() -> None:
+        seen.append(logs.request_id())
+
+    @app.get("/async")
+    async def on_the_loop() -> None:
+        seen.append(logs.request_id())
+
+    with TestClient(app) as served:
+        served.get("/threaded", headers={"X-Request-ID": "one"})
+        served.get("/async", headers={"X-Request-ID": "two"})
+
+    assert [*seen, logs.request_id()] == ["one", "two", None]
+
+
 def test_docs_are_there(client: TestClient) -> None:
     assert client.get("/docs").status_code == 200
 
@@ -191,6 +230,9 @@ def test_docs_are_there(client: TestClient) -> None:
 _SERVER = """
 import asyncio, sys
 from services.kit.app import create_app, serve
+from stoculus import logs
+from stoculus.settings import SuiteSettings
+logs.configure("t", SuiteSettings())
 app = create_app("t", version="1", ready=lambda: [])
 @app.get("/slow")
 async def slow() -> str:

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, time
 
 import pyarrow as pa
@@ -417,3 +418,41 @@ def test_types_are_the_ones_asked_for(
     [block] = client.history(request_of_a_day, columns, block_bytes=40, aborted=threading.Event())
     assert block.batch.schema == columns
     assert block.batch.to_pylist() == [{"bid": 1.5, "bid_size": 7}]
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        (ok(HEADER + rows(1)), "200"),
+        (answer(472, b"No data"), "472"),
+        (reset, "vendor_unreachable"),
+        ((send(ROW_HEAD + HEADER + rows(1)), close), "vendor_body_cut"),
+        (ok(b"<html>"), "columns_missing"),
+    ],
+)
+def test_each_request_is_told_of_once_with_how_it_ended(
+    terminal: CannedTerminal, request_of_a_day: HistoryRequest, script: Step, status: str
+) -> None:
+    terminal.plays(script)
+    told: list[tuple[str, str]] = []
+    observe = lambda endpoint, how, _seconds: told.append((endpoint, how))  # noqa: E731
+    with ThetaClient(terminal.url, "pro", budgets=short_budgets(0), observe=observe) as client:
+        with suppress(StoculusError):
+            sizes(history(client, request_of_a_day))
+        assert (client.under_way, client.waiting) == (0, 0)
+
+    assert told == [("stock/history/quote", status)]
+
+
+def test_an_aborted_request_is_told_of_as_cancelled(
+    terminal: CannedTerminal, request_of_a_day: HistoryRequest
+) -> None:
+    terminal.plays(hang)
+    told: list[str] = []
+    aborted = threading.Event()
+    with ThetaClient(terminal.url, "free", observe=lambda _, how, __: told.append(how)) as client:
+        threading.Timer(0.1, aborted.set).start()
+        with pytest.raises(Cancelled):
+            list(client.history(request_of_a_day, QUOTE, block_bytes=40, aborted=aborted))
+
+    assert told == ["cancelled"]

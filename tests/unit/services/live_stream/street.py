@@ -66,6 +66,7 @@ class Broker:
     rows: list[tuple[Row, str]] = field(default_factory=list)
     is_free: bool = True
     requests: int = 0
+    queued: int = 0
 
     @property
     def logs(self) -> list[TopicLog]:
