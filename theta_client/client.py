@@ -27,8 +27,23 @@ from theta_client.transport import USER_AGENT, Answer, Cancelled, Transport
 from theta_client.windows import Kind, OptionKind, Window, plan_option_windows, plan_windows
 
 __all__ = [
-    "WILDCARD_KINDS", "BadRow", "Block", "Budget", "CalendarDay", "Cancelled", "HistoryRequest", "Kind", "OptionKind",
-    "Observe", "OptionRequest", "Request", "ThetaClient", "TicksKind", "Tier", "Window", "plan_option_windows",
+    "WILDCARD_KINDS",
+    "BadRow",
+    "Block",
+    "Budget",
+    "CalendarDay",
+    "Cancelled",
+    "HistoryRequest",
+    "Kind",
+    "Observe",
+    "OptionKind",
+    "OptionRequest",
+    "Request",
+    "ThetaClient",
+    "TicksKind",
+    "Tier",
+    "Window",
+    "plan_option_windows",
     "plan_windows",
 ]  # fmt: skip
 

@@ -20,9 +20,7 @@ class CompactedLog:
     `ends`: the end of each partition when the log was opened, uncommitted records included.
     """
 
-    def __init__(
-        self, kafka: Kafka, topic: str, partitions: list[int] | None = None, *, end_wait_ms: int = 10
-    ) -> None:
+    def __init__(self, kafka: Kafka, topic: str, partitions: list[int] | None = None, *, end_wait_ms: int = 10) -> None:
         self._topic = topic
         self._consumer = reader(kafka, end_wait_ms=end_wait_ms)
         try:

@@ -427,7 +427,7 @@ def test_types_are_the_ones_asked_for(
         (answer(472, b"No data"), "472"),
         (reset, "vendor_unreachable"),
         ((send(ROW_HEAD + HEADER + rows(1)), close), "vendor_body_cut"),
-        (ok(b"<html>"), "columns_missing"),
+        (ok(b"<html>"), "vendor_answer_malformed"),
     ],
 )
 def test_each_request_is_told_of_once_with_how_it_ended(
@@ -444,9 +444,7 @@ def test_each_request_is_told_of_once_with_how_it_ended(
     assert told == [("stock/history/quote", status)]
 
 
-def test_an_aborted_request_is_told_of_as_cancelled(
-    terminal: CannedTerminal, request_of_a_day: HistoryRequest
-) -> None:
+def test_an_aborted_request_is_told_of_as_cancelled(terminal: CannedTerminal, request_of_a_day: HistoryRequest) -> None:
     terminal.plays(hang)
     told: list[str] = []
     aborted = threading.Event()

@@ -21,15 +21,24 @@ from stoculus.errors import (
 )
 from stoculus.tasks import TaskStatus
 
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
+HELD = TaskStatus(task_id="a", state="waiting", attempt=1, reason="the vendor")
 
 
 @pytest.fixture
-def meters(registry: CollectorRegistry) -> TaskMeters:
+def meters() -> TaskMeters:
     return TaskMeters()
+
+
+@pytest.fixture
+def held() -> list[TaskStatus]:
+    return [HELD]
+
+
+@pytest.fixture
+def registry(meters: TaskMeters, held: list[TaskStatus]) -> CollectorRegistry:
+    made = CollectorRegistry()
+    meters.register(made, MemoryBudget(100), lambda: held)
+    return made
 
 
 def rows(count: int) -> Rows:
@@ -74,9 +83,7 @@ def test_reasons_of_the_quarantine_are_few_whatever_the_rows_say(
     assert counted == {"outside_of_range": 2, "goes_back": 1, "unreadable": 2}
 
 
-def test_tasks_and_memory_are_told_as_they_are_now(meters: TaskMeters, registry: CollectorRegistry) -> None:
-    budget, held = MemoryBudget(100), [TaskStatus(task_id="a", state="waiting", attempt=1, reason="the vendor")]
-    meters.watch(budget, lambda: held)
+def test_tasks_and_memory_are_told_as_they_are_now(held: list[TaskStatus], registry: CollectorRegistry) -> None:
     held.append(TaskStatus(task_id="b", state="running", attempt=1))
 
     found = {
@@ -97,10 +104,9 @@ def test_tasks_and_memory_are_told_as_they_are_now(meters: TaskMeters, registry:
         (SchemaNotRegistered("None."), "stoculus_registry_errors_total"),
     ],
 )
-def test_errors_of_broker_and_registry_are_counted_by_their_code(
-    registry: CollectorRegistry, error: StoculusError, metric: str
-) -> None:
-    errors = ErrorMeters(registry)
+def test_errors_of_broker_and_registry_are_counted_by_their_code(error: StoculusError, metric: str) -> None:
+    errors, registry = ErrorMeters(), CollectorRegistry()
+    errors.register(registry)
     errors.note(error)
     errors.note(NoData("Nothing."))
 
