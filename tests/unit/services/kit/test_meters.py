@@ -42,7 +42,7 @@ def registry(meters: TaskMeters, held: list[TaskStatus]) -> CollectorRegistry:
 
 
 def rows(count: int) -> Rows:
-    return Rows("t", b"", b"k", cast(Any, None), cast(pa.BinaryArray, pa.array([b""] * count, pa.binary())))
+    return Rows("t", b"", b"k", cast(Any, None), pa.array([b""] * count, pa.binary()))
 
 
 def bad(cause: str) -> QuarantinedRow:
