@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 from confluent_kafka.cimpl import NewTopic
@@ -167,6 +167,16 @@ def partition_counts(admin: AdminClient) -> dict[str, int]:
 def is_refused(error: KafkaError) -> bool:
     """Whether the broker will say the same again."""
     return error.code() in _REFUSED
+
+
+def check_rights(consumer: Consumer, topic: str) -> None:
+    """Raise BrokerRefused where this user may not see a topic: librdkafka calls such a topic unknown."""
+    try:
+        error = consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].error
+    except KafkaException as failed:
+        raise broker_error(failed, f"looking for {topic}") from failed
+    if error is not None and is_refused(error):
+        raise broker_error(KafkaException(error), f"looking for {topic}")
 
 
 def broker_error(error: KafkaException, doing: str) -> StoculusError:

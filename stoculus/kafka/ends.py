@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stoculus.connections import Kafka
 from stoculus.errors import TopicLost
-from stoculus.kafka.admin import QUIET, REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.admin import NO_TOPIC, QUIET, REQUEST_TIMEOUT_S, broker_error, check_rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ def partition_ends(kafka: Kafka, topic: str, partitions: list[int]) -> dict[int,
             for partition in partitions
         }
     except KafkaException as error:
-        if error.args[0].code() in (KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART):
+        if error.args[0].code() in NO_TOPIC:
+            check_rights(consumer, topic)
             raise TopicLost(
                 f"Topic {topic} does not exist.", remedy="Was it deleted? Submit a new backtest."
             ) from error

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sized
+from contextlib import closing
 from typing import Any, Final, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable, NotFound, StoculusError, TopicLost
-from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
+from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error, check_rights
 from stoculus.kafka.consume import HAS_EXTENSION, Consumed, Values, consume, consume_messages
 
 BATCH_MESSAGES: Final = 10_000
@@ -77,7 +78,9 @@ class PartitionReader:
                 TopicPartition(topic, 0), timeout=REQUEST_TIMEOUT_S
             )
         except KafkaException as error:
-            self._consumer.close()
+            with closing(self._consumer):
+                if error.args[0].code() in NO_TOPIC:
+                    check_rights(self._consumer, topic)
             raise reading_error(error.args[0], topic) from error
         self.position = self.first
 

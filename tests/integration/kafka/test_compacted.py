@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from stoculus.checkpoints import Checkpoint
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable
 from stoculus.kafka.checkpoints import partition_of, read_checkpoint
 from stoculus.kafka.compacted import CompactedLog
@@ -150,4 +151,4 @@ def test_all_partitions_are_read_to_their_ends(
 def test_a_broker_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stoculus.kafka.compacted.REQUEST_TIMEOUT_S", 1)
     with pytest.raises(BrokerUnavailable, match=CHECKPOINTS):
-        read_checkpoint(f"127.0.0.1:{free_ports(1)[0]}", "task")
+        read_checkpoint(Kafka(f"127.0.0.1:{free_ports(1)[0]}"), "task")

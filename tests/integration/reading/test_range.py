@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable, NotFound, TopicLost
 from stoculus.kafka import admin
 from stoculus.reading.decoding import Decoder
@@ -113,4 +114,4 @@ def test_a_broker_that_is_away_is_named(decoder: Decoder, monkeypatch: pytest.Mo
     monkeypatch.setattr("stoculus.reading.partition.REQUEST_TIMEOUT_S", 0.2)
 
     with pytest.raises(BrokerUnavailable, match="reading stock-x"):
-        read_range("127.0.0.1:1", decoder, "stock-x", QUOTE, 0, 1)
+        read_range(Kafka("127.0.0.1:1"), decoder, "stock-x", QUOTE, 0, 1)

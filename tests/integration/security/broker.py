@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from pydantic import SecretStr
 
 from local.broker import CLUSTER_ID, HEAP, LOGGING, PROPERTIES
@@ -68,7 +61,7 @@ def login(bootstrap: str, user: str, certificates: Certificates) -> Kafka:
 
 
 def secure_broker(var: Path, jars: Path, environment: dict[str, str], ports: list[int], pem: Certificates) -> Program:
-    """The program; `populate` makes its users."""
+    """The program; `make_users` and `give_rights` do the rest."""
     port, controller_port = ports
     home = var / "secure-kafka"
     properties = home / "server.properties"
@@ -92,13 +85,18 @@ def secure_broker(var: Path, jars: Path, environment: dict[str, str], ports: lis
     )
 
 
-def populate(admin: AdminClient) -> None:
-    """Make the users, with the rights that the document gives them."""
+def make_users(admin: AdminClient, *users: str) -> None:
     info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     made = admin.alter_user_scram_credentials(
-        [UserScramCredentialUpsertion(user, info, PASSWORD.format(user=user).encode()) for user in USERS]
+        [UserScramCredentialUpsertion(user, info, PASSWORD.format(user=user).encode()) for user in users]
     )
-    for future in (*made.values(), *admin.create_acls(list(_rights())).values()):
+    for future in made.values():
+        future.result(_TIMEOUT_S)
+
+
+def give_rights(admin: AdminClient) -> None:
+    """Those that the document gives."""
+    for future in admin.create_acls(list(_rights())).values():
         future.result(_TIMEOUT_S)
 
 

@@ -14,7 +14,7 @@ from stoculus.kafka import admin
 from stoculus.settings import ClientSettings
 from tests.conftest import Registry, free_ports
 from tests.integration.coordinator.stack import Process, Stack, running_stack
-from tests.integration.security.broker import PASSWORD, SecureBroker, populate, secure_broker
+from tests.integration.security.broker import PASSWORD, USERS, SecureBroker, give_rights, make_users, secure_broker
 from tests.integration.security.certificates import Certificates, make_certificates
 from tests.integration.security.registry import READER, guarded
 
@@ -36,7 +36,8 @@ def secure(
     try:
         member.start()
         client = admin.connect(member.kafka)
-        populate(client)
+        make_users(client, *USERS)
+        give_rights(client)
         admin.create_control_topics(client)
         yield member
     finally:

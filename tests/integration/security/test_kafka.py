@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ from stoculus.kafka.reachable import reachable_kafka
 from stoculus.reading.partition import PartitionReader
 from stoculus.settings import Connections
 from stoculus.topics import BACKTESTS
-from tests.integration.security.broker import SecureBroker
+from tests.integration.coordinator.stack import until
+from tests.integration.security.broker import SecureBroker, make_users
 
 SOON_S: Final = 5
 TOPIC: Final = "stock-aapl-trade-historical-rights"
@@ -60,7 +62,9 @@ def other_name(kafka: Kafka, _: SecureBroker) -> Kafka:
         (other_name, "STOCULUS_KAFKA_CA_FILE"),
     ],
 )
-@pytest.mark.parametrize("first_work", [reachable_kafka, lambda kafka: admin.create_control_topics(admin.connect(kafka))])
+@pytest.mark.parametrize(
+    "first_work", [reachable_kafka, lambda kafka: admin.create_control_topics(admin.connect(kafka))]
+)
 def test_who_is_not_let_in_is_told_at_once(
     secure: SecureBroker, wrong: Wrong, variable: str, first_work: Callable[[Kafka], Any]
 ) -> None:
@@ -87,16 +91,20 @@ def test_a_plain_client_gets_no_answer(secure: SecureBroker, monkeypatch: pytest
         admin.partition_counts(admin.connect(Kafka(secure.bootstrap)))
 
 
-def test_a_login_is_taken_once_it_is_right(secure: SecureBroker) -> None:
-    kafka = wrong_password(secure.kafka, secure)
-    client = admin.connect(kafka)
+def test_a_login_is_taken_once_the_broker_knows_it(secure: SecureBroker) -> None:
+    client = admin.connect(secure.kafka_as("late"))
     with pytest.raises(BrokerRefused):
         admin.check(client)
-    assert secure.kafka.password
 
-    client.set_sasl_credentials("admin", secure.kafka.password.get_secret_value())
+    make_users(admin.connect(secure.kafka), "late")
 
-    admin.check(client)
+    def is_let_in() -> bool:
+        with suppress(BrokerRefused):
+            admin.check(client)
+            return True
+        return False
+
+    until(is_let_in, "the new login is taken")
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"STOCULUS_THETA_PASSWORD", "STOCULUS_THETA_PASSWORD_FILE", "STOCULUS_STORE_URL", "STOCULUS_API_KEY_FILE"}
     monkeypatch.setattr(environment, "known_names", lambda: names)
     monkeypatch.setattr(environment, "refuse_unknown", lambda _: None)
-    monkeypatch.setattr(environment, "all_settings", lambda: [])
+    monkeypatch.setattr(environment, "all_settings", list)
     variables = {
         "STOCULUS_THETA_PASSWORD": "canary",
         "STOCULUS_THETA_PASSWORD_FILE": "/run/secrets/theta",
