@@ -10,15 +10,18 @@ from stoculus.errors import SettingsInvalid
 from stoculus.settings import CoordinatorSettings
 
 
-def main() -> None:
-    """Serve until SIGTERM."""
+def main() -> int:
+    """Serve until SIGTERM. Exit code 78 (EX_CONFIG) for a wrong setting."""
     try:
         settings = CoordinatorSettings.load(os.environ)
+        logs.configure("coordinator", settings)
+        app = build_app(settings)
     except SettingsInvalid as error:
-        sys.exit(str(error))
-    logs.configure("coordinator", settings)
-    serve(build_app(settings), settings.host, settings.coordinator_port)
+        sys.stderr.write(f"{error}\n")
+        return os.EX_CONFIG
+    serve(app, settings.host, settings.coordinator_port)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

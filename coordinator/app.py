@@ -13,6 +13,11 @@ from uuid import uuid4
 from fastapi import FastAPI
 from prometheus_client import Counter
 
+from coordinator.access.endpoints import KeysApi
+from coordinator.access.gate import Gate
+from coordinator.access.keys import Keys
+from coordinator.access.limits import RateLimit, Seats
+from coordinator.access.store import key_store
 from coordinator.backtests.endpoints import BacktestsApi
 from coordinator.backtests.manifest import Manifests
 from coordinator.backtests.records import RecordReader
@@ -58,10 +63,12 @@ class Coordinator:
         self.manifests = Manifests()
         self.database = Database(settings.store_url)
         self.store = backtest_store(self.database)
+        self.keys = Keys(key_store(self.database), settings.admin_key, now, new_id)
+        seats = Seats(settings.event_streams)
         room = Room(settings.max_partitions)
         self.broker = Broker(settings.kafka)
         urls: dict[Asset, str] = {"stock": settings.historical_stock_url, "option": settings.historical_option_url}
-        self.services = {asset: HistoricalService(asset, url) for asset, url in urls.items()}
+        self.services = {asset: HistoricalService(asset, url, settings.service_token) for asset, url in urls.items()}
         self.checkpoint_tail = Tail(settings.kafka, topics.CHECKPOINTS, self._take_checkpoints)
         self.manifest_tail = Tail(settings.kafka, topics.BACKTESTS, self._take_manifests)
         self.backtests = Backtests(
@@ -83,23 +90,28 @@ class Coordinator:
             ready=self.missing,
             remarks=self.remarks,
             lifespan=self.lifespan,
+            admit=Gate(
+                self.keys if settings.access == "keys" else None,
+                RateLimit(settings.requests_per_s, settings.requests_burst),
+            ),
         )
         reader = RecordReader(settings.kafka, settings.registry)
-        self.app.include_router(BacktestsApi(self.backtests, self.progress, self.changes, reader).router())
+        self.app.include_router(BacktestsApi(self.backtests, self.progress, self.changes, reader, seats).router())
+        self.app.include_router(KeysApi(self.keys).router())
         metrics = self.app.state.metrics
         errors = Counter(
             "stoculus_dispatch_errors", "What kept the world from the wanted state", ["error"], registry=metrics
         )
         self.keeper = self._keeper(now, errors)
         self.backtests.wake = self.keeper.wake_all
-        self.stream_keeper = self.live.join(self.app, errors)
+        self.stream_keeper = self.live.join(self.app, errors, seats)
         metrics.register(BacktestMetrics(self.backtests, self.progress, self.keeper.observed, time.monotonic))
         metrics.register(ServiceMetrics(self.troubles, [self.changes, self.live.changes]))
         metrics.register(BrokerMetrics(self.broker, settings.max_partitions))
 
     def missing(self) -> list[str]:
         """What is missing for any work to go on: one service is enough. Blocking, 2 s at the most."""
-        troubles = (self.backtests.trouble, self.live.streams.trouble)
+        troubles = (self.backtests.trouble, self.live.streams.trouble, self.keys.trouble)
         found = list(dict.fromkeys(str(trouble) for trouble in troubles if trouble))
         for check in (self.store.check, self.broker.check) if not found else (self.broker.check,):
             try:
@@ -139,6 +151,7 @@ class Coordinator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.keeper.run_all())
             group.create_task(self.stream_keeper.run())
+            group.create_task(self.keys.load())
 
     def _keeper(self, now: Callable[[], datetime], errors: Counter) -> Keeper:
         janitor = Janitor(self.backtests, self.progress, self.broker, self.changes, now)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from stoculus.errors import ServiceUnavailable
+from stoculus.errors import ServiceUnavailable, SettingsInvalid
 
 BUSY_TIMEOUT_S: Final = 5
 METADATA: Final = MetaData()
@@ -20,16 +20,24 @@ METADATA: Final = MetaData()
 class Database:
     """The database at a SQLAlchemy URL. Blocking: use it in a thread.
 
-    Every method raises ServiceUnavailable where the database fails.
+    Every method raises ServiceUnavailable where the database fails; a URL that names none is SettingsInvalid.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = make_url(url)
         self._creating = threading.Lock()
         arguments: dict[str, Any] = {}
-        if self._url.get_backend_name() == "sqlite":
-            arguments["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
-        self._engine: Engine = create_engine(self._url, **arguments)
+        try:
+            self._url = make_url(url)
+            if self._url.get_backend_name() == "sqlite":
+                arguments["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+            self._engine: Engine = create_engine(self._url, **arguments)
+        except (SQLAlchemyError, ValueError, ImportError):
+            # The cause might quote a password.
+            raise SettingsInvalid(
+                "STOCULUS_STORE_URL names no database that can be used here.",
+                remedy="Write it as sqlite:///var/coordinator.sqlite, or as the URL of a server whose driver is here.",
+                field="STOCULUS_STORE_URL",
+            ) from None
         if self._url.get_backend_name() == "sqlite":
             event.listen(self._engine, "connect", _use_write_ahead_log)
 

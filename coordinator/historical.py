@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from coordinator.remote import PLAN_TIMEOUT_S, RemoteService, as_json
 from stoculus.errors import NotFound
@@ -22,8 +22,8 @@ class _Plans(BaseModel):
 class HistoricalService(RemoteService):
     """The task API of an asset's service at a URL. Every method raises ServiceUnavailable where it does not answer."""
 
-    def __init__(self, asset: Asset, url: str) -> None:
-        super().__init__(f"historical-{asset}", url)
+    def __init__(self, asset: Asset, url: str, token: SecretStr | None = None) -> None:
+        super().__init__(f"historical-{asset}", url, token)
         self.asset: Final[Asset] = asset
 
     async def plan(self, tasks: Sequence[HistoricalTask]) -> list[TaskPlan]:

@@ -1,6 +1,6 @@
 """The live service, over HTTP."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from coordinator.remote import PLAN_TIMEOUT_S, RemoteService, as_json
 from stoculus.errors import NotFound
@@ -14,8 +14,8 @@ class _Held(BaseModel):
 class LiveService(RemoteService):
     """The stream API of the live service at a URL. Every method raises ServiceUnavailable where it does not answer."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__("live-stream", url)
+    def __init__(self, url: str, token: SecretStr | None = None) -> None:
+        super().__init__("live-stream", url, token)
 
     async def plan(self, spec: StreamSpec) -> StreamPlan:
         """What a stream would subscribe; raise InvalidRequest (field `feeds[3].ticker`), TierTooLow, a vendor's

@@ -5,9 +5,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import httpx2
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from stoculus import errors, logs
+from stoculus.bearer import authorization
 from stoculus.errors import InvalidRequest, ServiceUnavailable, StoculusError
 
 T = TypeVar("T")
@@ -28,12 +29,14 @@ class ServiceView(Generic[T]):
 
 
 class RemoteService:
-    """A service at a URL. What it says in problem+json is raised as the same error of the tree."""
+    """A service at a URL, asked with a token. What it says in problem+json is raised as the same error of the tree."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, token: SecretStr | None = None) -> None:
         self._name = f"{name} at {url}"
         # The proxies of the environment are for the world outside, not for a service beside this one.
-        self._client = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        self._client = httpx2.AsyncClient(
+            base_url=url, headers=authorization(token), timeout=TIMEOUT_S, trust_env=False
+        )
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -77,6 +80,11 @@ def _error(answer: httpx2.Response, name: str) -> StoculusError:
         code, detail = problem["type"].removeprefix(_CODE_PREFIX), problem["detail"]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return ServiceUnavailable(f"The service {name} answered {answer.status_code} and no problem+json.")
+    if answer.status_code == httpx2.codes.UNAUTHORIZED:
+        # It is not the user who is refused.
+        return ServiceUnavailable(
+            f"The service {name} refuses the coordinator's token.", remedy="Give both the same STOCULUS_SERVICE_TOKEN."
+        )
     # Names of the tree in snake case are what `StoculusError.code` gives.
     kind = getattr(errors, "".join(part.capitalize() for part in code.split("_")), None)
     if not (isinstance(kind, type) and issubclass(kind, StoculusError)):

@@ -21,7 +21,7 @@ from stoculus.cli.client import Coordinator
 from stoculus.cli.output import print_error, print_table
 from stoculus.cli.watch import report, watch
 from stoculus.errors import StoculusError
-from stoculus.settings import LocalSettings
+from stoculus.settings import ClientSettings, LocalSettings
 
 SYMBOLS: Final = ["AAPL", "MSFT"]
 START: Final = "2024-01-02"
@@ -42,7 +42,7 @@ def run(at: Addresses, console: Console) -> tuple[str, list[str], bool]:
     """Submit, watch, read by two groups at once, compare with the receipt; id, topics, and whether all agrees."""
     console.rule("A backtest: two stocks and a chain of options, four days")
     data = [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("ohlcv", "trade", "quote")]
-    coordinator = Coordinator(at.coordinator)
+    coordinator = Coordinator(at.coordinator, api_key=at.api_key)
     answer = coordinator.ask("POST", "", {"start": START, "end": END, "data": [*data, CHAIN]})
     backtest_id, topics = answer["backtest_id"], answer["topics"]
     report(watch(coordinator.snapshots(backtest_id), console), console)
@@ -130,7 +130,7 @@ def main() -> int:
         console.rule("The local stack: a real Kafka, a real schema registry, a simulated vendor")
         try:
             stack.up()
-            at = addresses(settings)
+            at = addresses(settings, ClientSettings.load(os.environ).api_key)
             backtest_id, topics, agrees = run(at, console)
             if stack.is_simulated:
                 agrees = run_live(at, console, stack.live_day) and agrees

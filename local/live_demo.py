@@ -43,7 +43,7 @@ _POLL_S: Final = 0.2
 def run_live(at: Addresses, console: Console, day: date) -> bool:
     """Stream, show, stop, read by two groups; whether both have read the same."""
     console.rule(f"Live: the simulator plays {day:%A, %Y-%m-%d}, {LIVE_SPEED} times as fast")
-    coordinator = Coordinator(at.coordinator, "stream")
+    coordinator = Coordinator(at.coordinator, "stream", api_key=at.api_key)
     # The day starts where the first stream has its first tick: options wait for the opening bell, stocks do not.
     stocks = [{"asset": "stock", "symbols": SYMBOLS, "schema": schema} for schema in ("trade", "ohlcv")]
     with _streaming(coordinator, [CHAIN]) as first_stream, _streaming(coordinator, stocks) as second_stream:

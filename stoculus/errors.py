@@ -12,9 +12,12 @@
     │   ├── BrokerUnavailable      Kafka does not answer
     │   ├── RegistryUnavailable    the schema registry does not answer
     │   ├── ServiceUnavailable     a service of the suite does not answer
+    │   ├── TooManyRequests        429: a caller asks faster, or follows more, than it may
     │   └── SortFailed             memory or disk were not enough to sort a day of options
     └── Terminal
         ├── InvalidRequest         422: a field of a request is wrong
+        ├── Unauthenticated        401: no API key, or one that is not known or has ended
+        ├── Forbidden              403: the key lacks a scope
         ├── RequestTooLarge        413
         ├── NotFound               404
         ├── Conflict               409
@@ -112,8 +115,26 @@ class ServiceUnavailable(Transient): ...
 class SortFailed(Transient): ...
 
 
+class TooManyRequests(Transient):
+    http_status = 429
+
+    def __init__(
+        self, message: str, *, remedy: str = "", detail: str = "", field: str | None = None, retry_after_s: int = 1
+    ) -> None:
+        super().__init__(message, remedy=remedy, detail=detail, field=field)
+        self.retry_after_s = retry_after_s
+
+
 class InvalidRequest(Terminal):
     http_status = 422
+
+
+class Unauthenticated(Terminal):
+    http_status = 401
+
+
+class Forbidden(Terminal):
+    http_status = 403
 
 
 class RequestTooLarge(Terminal):

@@ -60,8 +60,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _sendable(secret: SecretStr | None) -> SecretStr | None:
+    """Refuse what no header can hold."""
+    text = secret.get_secret_value() if secret else ""
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise PydanticCustomError("secret", "it has characters that cannot be sent", {"remedy": "Copy it anew, whole."})
+    return secret
+
+
 def _strong(secret: SecretStr | None) -> SecretStr | None:
-    """Refuse what anybody could guess, and what no header can hold."""
+    """Refuse what anybody could guess."""
     text = secret.get_secret_value() if secret else None
     if text is None:
         return None
@@ -69,15 +77,15 @@ def _strong(secret: SecretStr | None) -> SecretStr | None:
         why = f"it is shorter than {SHORTEST_SECRET} characters"
     elif text.lower().startswith(_DEFAULT_SECRETS) or len(set(text)) < SHORTEST_SECRET // 2:
         why = "anybody would guess it"
-    elif not (text.isascii() and text.isprintable()) or " " in text:
-        why = "it has characters that no header can hold"
     else:
         return secret
     raise PydanticCustomError("secret", "{why}", {"why": why, "remedy": f"Make another: {_MAKE_SECRET}."})
 
 
-Strong = Annotated[SecretStr | None, AfterValidator(_strong)]
-"""A secret that this suite makes up itself."""
+Sent = Annotated[SecretStr | None, AfterValidator(_sendable)]
+"""A secret that is sent in a header."""
+Own = Annotated[SecretStr | None, AfterValidator(_sendable), AfterValidator(_strong)]
+"""One that is made up for this suite."""
 
 
 class SuiteSettings(BaseModel):
@@ -213,7 +221,7 @@ class ClientSettings(Connections):
     """The command line's."""
 
     coordinator_url: str = "http://127.0.0.1:8000"
-    api_key: SecretStr | None = Field(default=None, description="of the coordinator, where STOCULUS_ACCESS is keys")
+    api_key: Sent = Field(default=None, description="of the coordinator, where STOCULUS_ACCESS is keys")
 
 
 class TerminalSettings(SuiteSettings):
@@ -241,7 +249,7 @@ class TerminalSettings(SuiteSettings):
 class VendorSettings(Connections, TerminalSettings):
     """What the services that ask the terminal share."""
 
-    service_token: Strong = Field(default=None, description="who does not send it is refused")
+    service_token: Own = Field(default=None, description="who does not send it is refused")
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
     theta_idle_timeout_s: float = Field(
@@ -302,8 +310,8 @@ class CoordinatorSettings(Connections):
         default=None,
         description="open: whoever reaches the port may use it; unset: open, on a host that this machine alone reaches",
     )
-    admin_key: Strong = Field(default=None, description="a key for all, to make others")
-    service_token: Strong = Field(default=None, description="sent to the services")
+    admin_key: Own = Field(default=None, description="a key for all, to make others")
+    service_token: Own = Field(default=None, description="sent to the services")
     requests_per_s: float = Field(default=100, gt=0, description="of each key, or each address where access is open")
     requests_burst: int = Field(default=400, ge=1, description="requests at once that are taken after a rest")
     event_streams: int = Field(default=100, ge=1, description="followed at once by each key or address")

@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from coordinator.access.limits import Seats
+from coordinator.access.scopes import Scope, needs
 from coordinator.backtests import views
 from coordinator.backtests.models import Submission
 from coordinator.backtests.records import MAX_RECORDS, RecordReader, choose_topic
@@ -41,24 +43,39 @@ class BacktestsApi:
     progress: Progress
     changes: Changes
     reader: RecordReader
+    seats: Seats
 
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(prefix="/v1", tags=["backtests"])
-        add = router.add_api_route
-        add("/backtests", self.submit, methods=["POST"], status_code=202, response_model=BacktestDetail)
-        add("/backtests:estimate", self.estimate, methods=["POST"])
-        add("/backtests", self.list, methods=["GET"])
+        add, read, write = router.add_api_route, needs(Scope.READ_BACKTESTS), needs(Scope.WRITE_BACKTESTS)
+        seat = Depends(self.seats.hold)
+        add(
+            "/backtests",
+            self.submit,
+            methods=["POST"],
+            status_code=202,
+            response_model=BacktestDetail,
+            dependencies=write,
+        )
+        add("/backtests:estimate", self.estimate, methods=["POST"], dependencies=read)
+        add("/backtests", self.list, methods=["GET"], dependencies=read)
         one = "/backtests/{backtest_id}"
-        add(f"{one}:pause", self.pause, methods=["POST"])
-        add(f"{one}:resume", self.resume, methods=["POST"])
-        add(f"{one}:cancel", self.cancel, methods=["POST"])
-        add(f"{one}:retry", self.retry, methods=["POST"])
-        add(f"{one}/events", self.events, methods=["GET"], response_class=EventSourceResponse)
-        add(f"{one}/receipt", self.receipt, methods=["GET"])
-        add(f"{one}/records", self.records, methods=["GET"], response_class=Response)
-        add(one, self.show, methods=["GET"])
-        add(one, self.delete, methods=["DELETE"])
+        add(f"{one}:pause", self.pause, methods=["POST"], dependencies=write)
+        add(f"{one}:resume", self.resume, methods=["POST"], dependencies=write)
+        add(f"{one}:cancel", self.cancel, methods=["POST"], dependencies=write)
+        add(f"{one}:retry", self.retry, methods=["POST"], dependencies=write)
+        add(
+            f"{one}/events",
+            self.events,
+            methods=["GET"],
+            response_class=EventSourceResponse,
+            dependencies=[*read, seat],
+        )
+        add(f"{one}/receipt", self.receipt, methods=["GET"], dependencies=read)
+        add(f"{one}/records", self.records, methods=["GET"], response_class=Response, dependencies=read)
+        add(one, self.show, methods=["GET"], dependencies=read)
+        add(one, self.delete, methods=["DELETE"], dependencies=write)
         return router
 
     async def submit(self, submission: Submission, response: Response) -> BacktestDetail:

@@ -1,12 +1,11 @@
 """What a user submits, and what it means in tasks."""
 
-import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from coordinator.durations import Ttl
 from coordinator.selections import Asked, Part, Selection, StockSelection, few_enough
 from stoculus import topics
 from stoculus.calendar import Session
@@ -14,20 +13,6 @@ from stoculus.errors import InvalidRequest
 from stoculus.records.catalog import Asset
 from stoculus.selection import Day
 from stoculus.tasks import BacktestId, OptionTask, StockTask
-
-_TTL = re.compile(r"(\d{1,8})([smhdw])")
-_TTL_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _ttl(value: Any) -> Any:
-    if isinstance(value, str) and (match := _TTL.fullmatch(value)):
-        return timedelta(**{_TTL_UNITS[match[2]]: int(match[1])})
-    if isinstance(value, str) and value.startswith("P"):
-        return value
-    raise ValueError("a duration is written as 30m, 12h, 7d, 4w or P7DT12H")
-
-
-Ttl = Annotated[timedelta, BeforeValidator(_ttl), Field(gt=timedelta(0), le=timedelta(days=36500))]
 
 
 class Submission(BaseModel):

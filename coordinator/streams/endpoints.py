@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from sse_starlette import EventSourceResponse
 
+from coordinator.access.limits import Seats
+from coordinator.access.scopes import Scope, needs
 from coordinator.changes import Changes
 from coordinator.events import HEARTBEAT_S, follow
 from coordinator.streams.models import StreamSubmission
@@ -21,17 +23,32 @@ class StreamsApi:
     streams: Streams
     observations: Observations
     changes: Changes
+    seats: Seats
 
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(prefix="/v1", tags=["streams"])
-        add = router.add_api_route
-        add("/streams", self.submit, methods=["POST"], status_code=202, response_model=SubmittedStream)
-        add("/streams", self.list, methods=["GET"])
+        add, read, write = router.add_api_route, needs(Scope.READ_STREAMS), needs(Scope.WRITE_STREAMS)
+        seat = Depends(self.seats.hold)
+        add(
+            "/streams",
+            self.submit,
+            methods=["POST"],
+            status_code=202,
+            response_model=SubmittedStream,
+            dependencies=write,
+        )
+        add("/streams", self.list, methods=["GET"], dependencies=read)
         one = "/streams/{stream_id}"
-        add(f"{one}/events", self.events, methods=["GET"], response_class=EventSourceResponse)
-        add(one, self.show, methods=["GET"])
-        add(one, self.delete, methods=["DELETE"], status_code=202)
+        add(
+            f"{one}/events",
+            self.events,
+            methods=["GET"],
+            response_class=EventSourceResponse,
+            dependencies=[*read, seat],
+        )
+        add(one, self.show, methods=["GET"], dependencies=read)
+        add(one, self.delete, methods=["DELETE"], status_code=202, dependencies=write)
         return router
 
     async def submit(self, submission: StreamSubmission, response: Response) -> SubmittedStream:

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from prometheus_client import Counter
 
+from coordinator.access.limits import Seats
 from coordinator.broker import Broker
 from coordinator.changes import Changes
 from coordinator.database import Database
@@ -43,7 +44,7 @@ class StreamParts:
     ) -> None:
         self.changes = Changes()
         self.observations = Observations()
-        self.service = LiveService(settings.live_stream_url)
+        self.service = LiveService(settings.live_stream_url, settings.service_token)
         self.tail = Tail(settings.kafka, topics.WATERMARKS, self._take_watermarks)
         self.streams = Streams(
             store=stream_store(database),
@@ -58,7 +59,7 @@ class StreamParts:
         )
         self._create = partial(broker.create, config=topic_config(settings.live_retention_bytes))
 
-    def join(self, app: FastAPI, errors: Counter) -> StreamKeeper:
+    def join(self, app: FastAPI, errors: Counter, seats: Seats) -> StreamKeeper:
         """Give the app the endpoints and metrics; return what has to run beside it."""
         keeper = StreamKeeper(
             streams=self.streams,
@@ -69,7 +70,7 @@ class StreamParts:
             errors=errors,
         )
         self.streams.wake = keeper.wake
-        app.include_router(StreamsApi(self.streams, self.observations, self.changes).router())
+        app.include_router(StreamsApi(self.streams, self.observations, self.changes, seats).router())
         app.state.metrics.register(StreamMetrics(self.streams, self.observations))
         return keeper
 

@@ -29,15 +29,19 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from stoculus import logs
-from stoculus.errors import StoculusError
+from stoculus.errors import StoculusError, TooManyRequests, Unauthenticated
 from stoculus.located import Located as Located
 
 MAX_BODY_BYTES: Final = 1 << 20
+"""1,000 selections of some 30 contracts each, named one by one, are less."""
+MAX_SERVICE_BODY_BYTES: Final = 8 * MAX_BODY_BYTES
+"""Each task that the coordinator tells a service repeats what the request for all of them says once."""
 RETRY_AFTER_S: Final = 5
 GRACE_S: Final = 5
 """Seconds that open requests get at SIGTERM; what the lifespan then does has to fit in 2.5 more."""
 LAST_S: Final = 0.3
 """Seconds that threads get after that."""
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -60,19 +64,23 @@ def create_app(
     ready: Callable[[], Sequence[str]],
     remarks: Callable[[], Sequence[str]] = list,
     lifespan: Lifespan[FastAPI] | None = None,
+    admit: Callable[[Request], None] = lambda _: None,
     max_body_bytes: int = MAX_BODY_BYTES,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
 ) -> FastAPI:
     """A FastAPI app with /livez, /readyz, /metrics and /docs, whose every error is problem+json.
 
     `ready` says what is missing (empty: ready), `remarks` what is amiss and yet no reason to be not ready; both run in
-    a thread at each /readyz. Metrics of the program go into `app.state.metrics`, a CollectorRegistry.
+    a thread at each /readyz. `admit` raises what a request is refused with, before its body is read; probes are open to
+    all. Metrics of the program go into `app.state.metrics`, a CollectorRegistry.
     """
     app = FastAPI(title=title, version=version, lifespan=lifespan, redoc_url=None, strict_content_type=False)
     app.state.metrics = CollectorRegistry()
     ProcessCollector(registry=app.state.metrics)
     Info("stoculus_build", "What runs", registry=app.state.metrics).info({"version": version})
-    app.add_middleware(_Edge, metrics=app.state.metrics, max_body_bytes=max_body_bytes, new_request_id=new_request_id)  # type: ignore[call-arg,unused-ignore]
+    app.add_middleware(  # type: ignore[call-arg,unused-ignore]
+        _Edge, metrics=app.state.metrics, admit=admit, max_body_bytes=max_body_bytes, new_request_id=new_request_id
+    )
     app.add_exception_handler(StoculusError, _stoculus_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -134,12 +142,25 @@ def problem(
     return Response(json.dumps(body), status, headers, "application/problem+json")
 
 
+def bearer(request: Request) -> str:
+    """The token of `Authorization: Bearer …`; empty where there is none. It is taken from nowhere else."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def _stoculus_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoculusError)  # noqa: S101
     status = error.http_status
     if status >= 500:
         log.warning("%s %s: %s %s", request.method, request.url.path, error, error.detail)
-    return problem(request, status, error.code, error.message, field=error.field, remedy=error.remedy)
+    headers = {}
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(
+        request, status, error.code, error.message, field=error.field, remedy=error.remedy, headers=headers
+    )
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -236,12 +257,18 @@ def _add_probes(app: FastAPI, ready: Callable[[], Sequence[str]], remarks: Calla
 
 
 class _Edge:
-    """Outermost: request id, body limit, request metrics, and an answer for errors that nobody expected."""
+    """Outermost: request id, admission, body limit, request metrics, and an answer for errors that nobody expected."""
 
     def __init__(
-        self, app: ASGIApp, metrics: CollectorRegistry, max_body_bytes: int, new_request_id: Callable[[], str]
+        self,
+        app: ASGIApp,
+        metrics: CollectorRegistry,
+        admit: Callable[[Request], None],
+        max_body_bytes: int,
+        new_request_id: Callable[[], str],
     ) -> None:
         self._app = app
+        self._admit = admit
         self._max_body_bytes = max_body_bytes
         self._new_request_id = new_request_id
         labels = ["method", "route", "status"]
@@ -268,7 +295,10 @@ class _Edge:
         started = time.perf_counter()
         with logs.about(request_id=request_id):
             try:
-                await self._app(scope, self._limited(scope, receive), send_with_id)
+                if refusal := self._refusal(scope):
+                    await refusal(scope, receive, send_with_id)
+                else:
+                    await self._app(scope, self._limited(scope, receive), send_with_id)
             except Exception:
                 log.exception("%s %s failed, request %s", scope["method"], scope["path"], request_id)
                 if status:
@@ -288,6 +318,15 @@ class _Edge:
             named = scope.get("path_params", {})
             belongs = {name: named[name] for name in logs.FIELDS if name in named}
             log.info("%s %s: %d in %.3f s", method, scope["path"], status, seconds, extra=belongs)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        request = Request(scope)
+        try:
+            if scope["path"] not in PROBES:
+                self._admit(request)
+        except StoculusError as error:
+            return _stoculus_error(request, error)
+        return None
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         announced = dict(scope["headers"]).get(b"content-length", b"0")

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from anyio import to_thread
 from fastapi import FastAPI
 
-from services.kit.app import create_app, serve
+from services.kit.app import MAX_SERVICE_BODY_BYTES, create_app, serve
 from services.kit.environment import ControlTopics, Environment, Headers
 from services.kit.fetch import Lookahead
 from services.kit.job import Job
@@ -21,6 +21,7 @@ from services.kit.planning import Planner
 from services.kit.pool import TaskPool
 from services.kit.runner import TaskRunner
 from services.kit.tasks import task_routes
+from services.kit.token import token_gate
 from services.kit.vendor import Vendor
 from stoculus import logs
 from stoculus.errors import SettingsInvalid, StoculusError, Transient
@@ -86,6 +87,8 @@ def build_service(
         version=version("stoculus"),
         ready=lambda: _missing(environment) + vendor.missing(),
         lifespan=lifespan,
+        admit=token_gate(settings.service_token),
+        max_body_bytes=MAX_SERVICE_BODY_BYTES,
     )
     vendor.register(app.state.metrics)
     environment.meters.register(app.state.metrics, environment.budget, pool.statuses)

@@ -8,11 +8,12 @@ from importlib.metadata import version
 from anyio import to_thread
 from fastapi import FastAPI
 
-from services.kit.app import create_app
+from services.kit.app import MAX_SERVICE_BODY_BYTES, create_app
 from services.kit.chains import Chains
 from services.kit.environment import Headers
 from services.kit.names import NameList
 from services.kit.service import utc_now
+from services.kit.token import token_gate
 from services.kit.vendor import Vendor
 from services.live_stream.api import stream_routes
 from services.live_stream.counts import Counts, StreamCounts
@@ -51,6 +52,8 @@ def build(settings: LiveSettings) -> FastAPI:
         ready=vendor.missing,
         remarks=lambda: [app.state.instance.trouble] if app.state.instance.trouble else [],
         lifespan=lifespan,
+        admit=token_gate(settings.service_token),
+        max_body_bytes=MAX_SERVICE_BODY_BYTES,
     )
     vendor.register(app.state.metrics)
     counts = Counts(app.state.metrics)

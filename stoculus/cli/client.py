@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import httpx2
 import orjson
+from pydantic import SecretStr
 
+from stoculus.bearer import authorization
 from stoculus.cli.connections import settings
 from stoculus.errors import InvalidRequest, NotFound, ServiceUnavailable, StoculusError, Transient
 
@@ -17,31 +19,39 @@ _RECONNECT_S: Final = 1.0
 _RECONNECTS: Final = 60
 
 
-Kind = Literal["backtest", "stream"]
+Kind = Literal["backtest", "stream", "key"]
 
 
 def path_of(identity: str) -> str:
-    """The path of one backtest or stream below all of them."""
+    """The path of one backtest, stream or key below all of them."""
     return "/" + quote(identity, safe="")
 
 
 @dataclass(frozen=True, slots=True)
 class Coordinator:
-    """The coordinator at a URL, of whose API one kind of things is used: `/v1/backtests` or `/v1/streams`.
+    """The coordinator at a URL, of whose API one kind of things is used: `/v1/backtests`, `/v1/streams` or
+    `/v1/keys`.
 
-    `timeout_s`: how long it may be silent.
+    `timeout_s`: how long it may be silent. `api_key`: what it is asked with; None where access is open.
     Raises what its problem+json says; ServiceUnavailable where it does not answer.
     """
 
     url: str
     kind: Kind = "backtest"
     timeout_s: float = 60
+    api_key: SecretStr | None = None
 
     def ask(self, method: str, path: str, body: Any = None, params: dict[str, str] | None = None) -> dict[str, Any]:
         """The JSON that a request is answered with; `path` is below all of the kind."""
         try:
             response = httpx2.request(
-                method, self._at(path), json=body, params=params, timeout=self._timeout, trust_env=False
+                method,
+                self._at(path),
+                json=body,
+                params=params,
+                headers=authorization(self.api_key),
+                timeout=self._timeout,
+                trust_env=False,
             )
         except httpx2.TransportError as error:
             raise self._away(error) from error
@@ -71,7 +81,8 @@ class Coordinator:
     def _events(self, identity: str) -> Iterator[dict[str, Any]]:
         try:
             url = self._at(path_of(identity) + "/events")
-            with httpx2.stream("GET", url, timeout=self._timeout, trust_env=False) as response:
+            headers = authorization(self.api_key)
+            with httpx2.stream("GET", url, headers=headers, timeout=self._timeout, trust_env=False) as response:
                 if response.is_error:
                     raise _problem(response.status_code, response.read())
                 for event in httpx2.EventSource(response, max_event_size=None):
@@ -98,7 +109,8 @@ class Coordinator:
 
 def connect(kind: Kind = "backtest") -> Coordinator:
     """The coordinator of the settings."""
-    return Coordinator(settings().coordinator_url, kind)
+    asked = settings()
+    return Coordinator(asked.coordinator_url, kind, api_key=asked.api_key)
 
 
 def _problem(status: int, body: bytes) -> StoculusError:

@@ -23,6 +23,11 @@ def stream_ids(incomplete: str) -> list[tuple[str, str]]:
     return _known("stream", incomplete)
 
 
+def key_ids(incomplete: str) -> list[tuple[str, str]]:
+    """The API keys, each with its state."""
+    return _known("key", incomplete)
+
+
 def topics(incomplete: str) -> list[str]:
     """The topics of backtests and streams."""
     from confluent_kafka import KafkaException

@@ -51,7 +51,7 @@ def doctor(as_json: Json = False) -> None:
             "settings": lambda: probe_settings(os.environ),
             "broker": lambda: probe_broker(client.kafka, coordinator.max_partitions),
             "registry": lambda: probe_registry(client.registry),
-            "coordinator": lambda: probe_coordinator(client.coordinator_url),
+            "coordinator": lambda: probe_coordinator(client.coordinator_url, client.api_key),
             "terminal": lambda: probe_vendor(vendor),
             "clock": lambda: probe_clock([f"{client.coordinator_url}/livez", client.registry_url, vendor.theta_url]),
         }

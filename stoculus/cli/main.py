@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from stoculus.cli import consume, plugins, schemas, streams, topics
+from stoculus.cli import access, consume, plugins, schemas, streams, topics
 from stoculus.cli.backtests import app as backtests
 from stoculus.cli.doctor import doctor
 from stoculus.cli.export import export
@@ -28,6 +28,7 @@ _ORDER: Final = (
     "replay",
     "verify",
     "doctor",
+    "key",
     "schemas",
 )
 
@@ -50,7 +51,8 @@ app = typer.Typer(
     cls=_Commands,
     help="Market data from Theta Data on Kafka topics: typed, in order, once each.",
     epilog="Where broker, registry and coordinator are: STOCULUS_KAFKA_BOOTSTRAP, STOCULUS_REGISTRY_URL, "
-    "STOCULUS_COORDINATOR_URL. The defaults fit the local stack (`stoculus local up`).\n\n"
+    "STOCULUS_COORDINATOR_URL; its API key, if it wants one: STOCULUS_API_KEY_FILE. "
+    "The defaults fit the local stack (`stoculus local up`).\n\n"
     "Exit codes: 0 done, 1 failed (standard error says what happened, where, and what to do), 2 wrong usage, "
     "130 Ctrl-C.",
     no_args_is_help=True,
@@ -66,6 +68,7 @@ app.command("plot")(plot)
 app.command("replay")(replay)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
+app.add_typer(access.app, name="key")
 app.add_typer(schemas.app, name="schemas")
 
 

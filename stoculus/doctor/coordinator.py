@@ -2,25 +2,28 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx2
 import orjson
+from pydantic import SecretStr
 
-from stoculus.doctor.probe import ANSWER_S, Line
+from stoculus.bearer import authorization
+from stoculus.doctor.probe import ANSWER_S, Level, Line
 from stoculus.errors import ServiceUnavailable
 
 _PART: Final = "coordinator"
 _SERVICES: Final = "services"
+_ACCESS: Final = "access"
 _CLOCK: Final = "clock"
 _MOST_OFF_S: Final = 2.0
 _CLOCK_S: Final = 1.0
 _AWAY = re.compile(r'^stoculus_service_away\{service="([^"]+)"\} ([\d.]+)', re.MULTILINE)
 
 
-def probe_coordinator(url: str) -> Iterator[Line]:
+def probe_coordinator(url: str, api_key: SecretStr | None = None) -> Iterator[Line]:
     """Raise ServiceUnavailable where it does not answer."""
     answer = _get(f"{url.rstrip('/')}/readyz")
     told = _json(answer)
@@ -34,7 +37,18 @@ def probe_coordinator(url: str) -> Iterator[Line]:
             f"what answers at {url} is no coordinator: {answer.status_code} to GET /readyz",
             remedy="Correct STOCULUS_COORDINATOR_URL.",
         )
+    yield from _access(url, api_key)
     yield from _services(_get(f"{url.rstrip('/')}/metrics").text, told.get("remarks", []))
+
+
+def _access(url: str, api_key: SecretStr | None) -> Iterator[Line]:
+    answer = _get(f"{url.rstrip('/')}/v1/backtests?limit=1", headers=authorization(api_key))
+    told = _json(answer)
+    if answer.status_code in (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN):
+        level: Level = "failed" if answer.status_code == httpx2.codes.UNAUTHORIZED else "warning"
+        yield Line(level, _ACCESS, told.get("detail", "it refuses requests"), told.get("remedy", ""))
+    elif answer.status_code == httpx2.codes.OK and api_key:
+        yield Line("ok", _ACCESS, "the coordinator takes the API key of this shell")
 
 
 def _services(metrics: str, remarks: list[str]) -> Iterator[Line]:
@@ -74,9 +88,9 @@ def probe_clock(urls: Iterable[str]) -> Iterator[Line]:
     yield Line("note", _CLOCK, "there is nobody to compare the clock with")
 
 
-def _get(url: str, timeout_s: float = ANSWER_S) -> httpx2.Response:
+def _get(url: str, timeout_s: float = ANSWER_S, headers: Mapping[str, str] | None = None) -> httpx2.Response:
     try:
-        return httpx2.get(url, timeout=timeout_s, trust_env=False)
+        return httpx2.get(url, headers=headers, timeout=timeout_s, trust_env=False)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise ServiceUnavailable(
             f"{url} does not answer: {error or type(error).__name__}",
