@@ -11,31 +11,18 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from stoculus.connections import Kafka, Mechanism, Protocol, Registry
 from stoculus.errors import SettingsInvalid
+from stoculus.secret import FILE, MAKE_SECRET, Own, Sent, read_secret
 
 PREFIX = "STOCULUS_"
-FILE = "_FILE"
-"""Ends the name of a variable that names the file of a secret."""
 
 Tier = Literal["free", "value", "standard", "pro"]
 Access = Literal["keys", "open"]
 LogFormat = Literal["text", "json"]
 
-SHORTEST_SECRET: Final = 16
-_DEFAULT_SECRETS: Final = ("change", "secret", "password", "example")
-_MAKE_SECRET: Final = "`openssl rand -hex 32`"
 _KAFKA_LOGIN: Final = (
     "KAFKA_SECURITY_PROTOCOL",
     "KAFKA_SASL_USERNAME",
@@ -60,34 +47,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _sendable(secret: SecretStr | None) -> SecretStr | None:
-    """Refuse what no header can hold."""
-    text = secret.get_secret_value() if secret else ""
-    if not (text.isascii() and text.isprintable()) or " " in text:
-        raise PydanticCustomError("secret", "it has characters that cannot be sent", {"remedy": "Copy it anew, whole."})
-    return secret
-
-
-def _strong(secret: SecretStr | None) -> SecretStr | None:
-    """Refuse what anybody could guess."""
-    text = secret.get_secret_value() if secret else None
-    if text is None:
-        return None
-    if len(text) < SHORTEST_SECRET:
-        why = f"it is shorter than {SHORTEST_SECRET} characters"
-    elif text.lower().startswith(_DEFAULT_SECRETS) or len(set(text)) < SHORTEST_SECRET // 2:
-        why = "anybody would guess it"
-    else:
-        return secret
-    raise PydanticCustomError("secret", "{why}", {"why": why, "remedy": f"Make another: {_MAKE_SECRET}."})
-
-
-Sent = Annotated[SecretStr | None, AfterValidator(_sendable)]
-"""A secret that is sent in a header."""
-Own = Annotated[SecretStr | None, AfterValidator(_sendable), AfterValidator(_strong)]
-"""One that is made up for this suite."""
-
-
 class SuiteSettings(BaseModel):
     """What each program's settings share: the prefix, the form of its logs, and `load`."""
 
@@ -107,7 +66,7 @@ class SuiteSettings(BaseModel):
         given: dict[str, str | SecretStr] = {}
         for name in cls.model_fields:
             variable = PREFIX + name.upper()
-            value = _secret(variable, environ) if name in secrets else environ.get(variable)
+            value = read_secret(variable, environ) if name in secrets else environ.get(variable)
             if value:
                 given[name] = value
         try:
@@ -338,7 +297,7 @@ class CoordinatorSettings(Connections):
         if self.access == "keys" and self.admin_key is None:
             raise SettingsInvalid(
                 "STOCULUS_ADMIN_KEY is not set, and with STOCULUS_ACCESS=keys nobody could make a key without it.",
-                remedy=f"Set STOCULUS_ADMIN_KEY_FILE to a file with a random text: {_MAKE_SECRET}.",
+                remedy=f"Set STOCULUS_ADMIN_KEY_FILE to a file with a random text: {MAKE_SECRET}.",
                 field="STOCULUS_ACCESS STOCULUS_ADMIN_KEY",
             )
         return self
@@ -402,36 +361,6 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known], n=1)
             hint = f"Did you mean {PREFIX}{near[0]}?" if near else "Unset it."
             raise SettingsInvalid(f"{name} is not a setting of Stoculus.", remedy=hint)
-
-
-def _secret(variable: str, environ: Mapping[str, str]) -> SecretStr | None:
-    """A secret, of its variable or of its file without the newline at the end; None where neither is given."""
-    file_variable = variable + FILE
-    value, path = environ.get(variable), environ.get(file_variable)
-    if not path:
-        return SecretStr(value) if value else None
-    if value:
-        raise SettingsInvalid(
-            f"{variable} and {file_variable} are both set.",
-            remedy=f"Unset one of them; {file_variable} is the safer one.",
-            field=f"{variable} {file_variable}",
-        )
-    try:
-        held = Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsInvalid(
-            f"The file that {file_variable} names cannot be read: {cause}.",
-            remedy="Name a file with the secret in it, which this user may read.",
-            field=file_variable,
-        ) from None
-    if not held:
-        raise SettingsInvalid(
-            f"The file that {file_variable} names is empty.",
-            remedy="Write the secret into it.",
-            field=file_variable,
-        )
-    return SecretStr(held)
 
 
 def _disagree(names: Iterable[str], message: str, remedy: str) -> SettingsInvalid:

@@ -7,7 +7,8 @@ from typing import Final
 from stoculus.doctor.probe import Line
 from stoculus.errors import SettingsInvalid
 from stoculus.kafka import consume, enqueue
-from stoculus.settings import FILE, PREFIX, SuiteSettings, all_settings, known_names, refuse_unknown
+from stoculus.secret import FILE
+from stoculus.settings import PREFIX, SuiteSettings, all_settings, known_names, refuse_unknown
 
 _PART: Final = "settings"
 _SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|CREDENTIALS")
