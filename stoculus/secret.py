@@ -11,7 +11,7 @@ from stoculus.errors import SettingsInvalid
 
 FILE: Final = "_FILE"
 """Ends the name of a variable that names the file of a secret."""
-MAKE_SECRET: Final = "`openssl rand -hex 32`"
+HOW_TO_MAKE_ONE: Final = "`openssl rand -hex 32`"
 SHORTEST_SECRET: Final = 16
 _DEFAULTS: Final = ("change", "secret", "password", "example")
 
@@ -65,7 +65,7 @@ def _strong(secret: SecretStr | None) -> SecretStr | None:
         why = "anybody would guess it"
     else:
         return secret
-    raise PydanticCustomError("secret", "{why}", {"why": why, "remedy": f"Make another: {MAKE_SECRET}."})
+    raise PydanticCustomError("secret", "{why}", {"why": why, "remedy": f"Make another: {HOW_TO_MAKE_ONE}."})
 
 
 Sent = Annotated[SecretStr | None, AfterValidator(_sendable)]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from stoculus.connections import Kafka, Mechanism, Protocol, Registry
 from stoculus.errors import SettingsInvalid
-from stoculus.secret import FILE, MAKE_SECRET, Own, Sent, read_secret
+from stoculus.secret import FILE, HOW_TO_MAKE_ONE, Own, Sent, read_secret
 
 PREFIX = "STOCULUS_"
 
@@ -297,7 +297,7 @@ class CoordinatorSettings(Connections):
         if self.access == "keys" and self.admin_key is None:
             raise SettingsInvalid(
                 "STOCULUS_ADMIN_KEY is not set, and with STOCULUS_ACCESS=keys nobody could make a key without it.",
-                remedy=f"Set STOCULUS_ADMIN_KEY_FILE to a file with a random text: {MAKE_SECRET}.",
+                remedy=f"Set STOCULUS_ADMIN_KEY_FILE to a file with a random text: {HOW_TO_MAKE_ONE}.",
                 field="STOCULUS_ACCESS STOCULUS_ADMIN_KEY",
             )
         return self

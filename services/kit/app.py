@@ -158,9 +158,7 @@ def _stoculus_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(
-        request, status, error.code, error.message, field=error.field, remedy=error.remedy, headers=headers
-    )
+    return problem(request, status, error.code, error.message, field=error.field, remedy=error.remedy, headers=headers)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
