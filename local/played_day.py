@@ -1,5 +1,6 @@
 """The day that the simulator plays: each start plays the next one, so that time never goes back on live topics."""
 
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -30,3 +31,14 @@ def turn_over(var: Path) -> None:
 
 def _file(var: Path) -> Path:
     return var / "played-day"
+
+
+def main() -> None:
+    """`python -m local.played_day FOLDER`: turn over, and print the day."""
+    var = Path(sys.argv[1])
+    turn_over(var)
+    sys.stdout.write(f"{played_day(var)}\n")
+
+
+if __name__ == "__main__":
+    main()
