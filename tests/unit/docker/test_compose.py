@@ -19,10 +19,8 @@ ONE_SHOT: Final = "schemas"
 VARIABLE: Final = re.compile(rf"{PREFIX}[A-Z0-9_]+")
 
 
-class Loader(yaml.SafeLoader):
-    """YAML with the tags of compose."""
-
-
+Loader: Any = type("Loader", (yaml.SafeLoader,), {})
+"""YAML with the tags of compose."""
 Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
 Loader.add_constructor("!reset", lambda loader, node: None)
 
