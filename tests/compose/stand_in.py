@@ -24,7 +24,12 @@ class Rest(BaseHTTPRequestHandler):
         if "slow" in self.path:
             time.sleep(1)
         body = json.dumps(
-            {"path": self.path, "peer": self.client_address[0], "headers": dict(self.headers), "peak": under_way["peak"]}
+            {
+                "path": self.path,
+                "peer": self.client_address[0],
+                "headers": dict(self.headers),
+                "peak": under_way["peak"],
+            }
         ).encode()
         with lock:
             under_way["now"] -= 1
@@ -33,7 +38,7 @@ class Rest(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""

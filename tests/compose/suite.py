@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import httpx2
@@ -14,21 +15,23 @@ from tests.conftest import CHECKOUT, free_ports
 
 PROJECT: Final = "stoculus-test"
 DEADLINE_S: Final = 240
-UP_S: Final = 300
+LONGEST_S: Final = 900
 
 
-def run(*command: str, check: bool = True, timeout_s: float = 600, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, check: bool = True, variables: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
     """Run a program in the checkout; `variables` are added to its environment."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("STOCULUS_", "COMPOSE_"))}
     done = subprocess.run(
         command,
         cwd=CHECKOUT,
-        env=clean | variables,
+        env={**clean, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=timeout_s,
+        timeout=LONGEST_S,
         check=False,
     )
     assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
@@ -69,7 +72,7 @@ class Suite:
 
     def compose(self, *words: str, check: bool = True) -> str:
         """What `docker compose` prints."""
-        return run(*self._compose, *words, check=check, **self._variables).stdout
+        return run(*self._compose, *words, check=check, variables=self._variables).stdout
 
     def exec(self, service: str, *words: str, check: bool = True) -> str:
         """What a program in a service's container prints."""
@@ -79,7 +82,7 @@ class Suite:
         """What a block of the README prints; the command line's place is the coordinator's container."""
         inside = " ".join((*self._compose, "exec", "-T", "coordinator", "stoculus"))
         block = block.replace(".venv/bin/stoculus", inside).replace("http://127.0.0.1:8000", self.url)
-        return run("bash", "-e", "-o", "pipefail", "-c", block, **self._variables).stdout
+        return run("bash", "-e", "-o", "pipefail", "-c", block, variables=self._variables).stdout
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """What `docker inspect` knows of each container, by service."""

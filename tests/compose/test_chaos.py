@@ -39,7 +39,8 @@ STREAM: Final = {"stream_id": "tape", "data": [{"asset": "stock", "symbols": ["A
 SLOW: Final = """
 import json, urllib.request
 body = json.dumps({"fault": {"kind": "slow", "bytes_per_s": 1_500_000}}).encode()
-urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:25500/__faults", body, {"Content-Type": "application/json"}))
+request = urllib.request.Request("http://127.0.0.1:25500/__faults", body, {"Content-Type": "application/json"})
+urllib.request.urlopen(request)
 """
 
 

@@ -29,7 +29,9 @@ def test_programs_are_confined(suite: Suite) -> None:
 
 
 def test_a_container_writes_into_its_volumes_only(suite: Suite) -> None:
-    probe = f'for folder in {" ".join(FOLDERS)}; do [ -d "$folder" ] && touch "$folder/probe" && echo "$folder"; done; true'
+    probe = (
+        f'for folder in {" ".join(FOLDERS)}; do [ -d "$folder" ] && touch "$folder/probe" && echo "$folder"; done; true'
+    )
     for name, container in suite.running().items():
         mounts = [mount["Destination"] for mount in container["Mounts"] if mount["RW"]]
 

@@ -52,7 +52,9 @@ class Proxy:
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
 
-    def ask(self, path: str, *, method: str = "GET", agent: str = "curl", port: int = 25500, times: int = 1) -> list[str]:
+    def ask(
+        self, path: str, *, method: str = "GET", agent: str = "curl", port: int = 25500, times: int = 1
+    ) -> list[str]:
         """The answers to that many requests at once."""
         head = (
             f"{method} {path} HTTP/1.1\\r\\nHost: theta\\r\\nUser-Agent: {agent}\\r\\nX-Forwarded-For: 1.2.3.4\\r\\n"
@@ -94,7 +96,9 @@ def test_data_can_only_be_read(proxy: Proxy, method: str) -> None:
     assert proxy.status("/v3/stock/history/trade", method=method) in (400, 403)
 
 
-@pytest.mark.parametrize("path", ["/v3/terminal/shutdown", "/v3/stock/history/trade", "/v1/events/../../v3/terminal/shutdown"])
+@pytest.mark.parametrize(
+    "path", ["/v3/terminal/shutdown", "/v3/stock/history/trade", "/v1/events/../../v3/terminal/shutdown"]
+)
 def test_the_stream_s_port_leads_to_the_stream_only(proxy: Proxy, path: str) -> None:
     assert proxy.status(path, port=25501) == 403
 

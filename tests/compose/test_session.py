@@ -34,7 +34,10 @@ def test_the_session_of_the_readme(suite: Suite) -> None:
 def test_a_stream_runs(suite: Suite) -> None:
     assert suite.api.post("/v1/streams", json=STREAM).status_code == 202
 
-    until(lambda: any(topic["complete_until"] for topic in suite.show("streams", "tape").get("topics", ())), "live records")
+    until(
+        lambda: any(topic["complete_until"] for topic in suite.show("streams", "tape").get("topics", ())),
+        "live records",
+    )
     suite.compose("exec", "-T", "coordinator", "stoculus", "tape", "stock-aapl-trade-live", "--limit", "5")
     assert suite.api.delete("/v1/streams/tape").status_code == 202
 

@@ -33,7 +33,9 @@ def test_kafka_is_set_as_in_the_local_stack() -> None:
 def test_apicurio_is_set_as_in_the_local_stack() -> None:
     script = (KAFKA / "apicurio").read_text()
     command = registry(Path("var"), Path("quarkus-run.jar"), {}).command
-    wanted = [word for word in command if word.startswith("-D") and not word.startswith(tuple(f"-D{n}" for n in OF_THE_PLACE))]
+    wanted = [
+        word for word in command if word.startswith("-D") and not word.startswith(tuple(f"-D{n}" for n in OF_THE_PLACE))
+    ]
 
     assert len(wanted) > 5
     assert [word for word in wanted if word not in re.findall(r"-D[^\s']+", script)] == []

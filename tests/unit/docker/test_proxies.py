@@ -60,7 +60,9 @@ def test_what_is_not_named_is_refused_before_it_is_sent_on(name: str, front: str
     assert first_rule.startswith("http-request deny deny_status 403 unless")
 
 
-@pytest.mark.parametrize("path", ["/subjects/io.stoculus.StockQuote/versions", "/schemas/ids/1", "/config", "/subjects"])
+@pytest.mark.parametrize(
+    "path", ["/subjects/io.stoculus.StockQuote/versions", "/schemas/ids/1", "/config", "/subjects"]
+)
 def test_the_registry_s_confluent_api_passes(path: str) -> None:
     assert pattern(config("registry"), "confluent").search(path)
 
