@@ -67,8 +67,8 @@ class Life:
     """Tell it what happens; `due` says what to do. `random` gives numbers in [0, 1); times are monotonic seconds."""
 
     def __init__(self, limits: Limits, random: Callable[[], float]) -> None:
-        self.state = State.ENDED
-        self.reason = "It has not been started yet."
+        self.state = State.STARTING
+        self.reason = "It is about to be started."
         self.remedy = ""
         self.starts = 0
         self.up_since: float | None = None
@@ -196,7 +196,7 @@ class Life:
         if self.state is State.STARTING and not self._was_connected:
             self.reason = f"It logs in: it says {told}."
         else:
-            self._set(State.LOST, f"It has lost the vendor's servers: it says {told}.", "It connects again by itself.")
+            self._set(State.LOST, f"It is not connected to the vendor: it says {told}.", "It connects again by itself.")
 
     def _refuse(self, now: float) -> None:
         reason = "The vendor does not take its credentials, or another terminal holds the account."

@@ -66,6 +66,7 @@ class CannedTerminal:
     scripts: list[tuple[Step, ...]] = field(default_factory=list)
     status: str = "CONNECTED"
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    agents: set[str] = field(default_factory=set)
     status_probes: int = 0
     under_way: int = 0
     most_under_way: int = 0
@@ -104,6 +105,8 @@ class CannedTerminal:
         return head
 
     def _answer(self, connection: socket.socket, request: bytes) -> None:
+        headers = dict(line.lower().split(": ", 1) for line in request.decode().split("\r\n")[1:] if line)
+        self.agents.add(headers.get("user-agent", ""))
         url = urlsplit(request.split(b" ")[1].decode())
         if url.path == "/v3/terminal/mdds/status":
             self.status_probes += 1

@@ -454,3 +454,12 @@ def test_an_aborted_request_is_told_of_as_cancelled(terminal: CannedTerminal, re
             list(client.history(request_of_a_day, QUOTE, block_bytes=40, aborted=aborted))
 
     assert told == ["cancelled"]
+
+
+def test_every_request_says_which_program_asks(terminal: CannedTerminal, request_of_a_day: HistoryRequest) -> None:
+    terminal.plays(ok(HEADER + rows(1)))
+    with ThetaClient(terminal.url, "pro", user_agent="stoculus-live-stream/1.0") as client:
+        list(history(client, request_of_a_day))
+        client.status()
+
+    assert terminal.agents == {"stoculus-live-stream/1.0"}

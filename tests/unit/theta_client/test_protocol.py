@@ -61,7 +61,7 @@ def test_each_status_is_one_error_that_keeps_the_vendors_text(status: int, kind:
 
 def test_what_passes_by_itself_is_transient() -> None:
     transient = {status for status in range(300, 600) if isinstance(error_of(status, b"", "x"), Transient)}
-    assert transient == {429, 470, 474, 477, 571, 572} | set(range(500, 600)) - {570}
+    assert transient == {429, 470, 474, 477, 478, 571, 572} | set(range(500, 600)) - {570}
 
 
 def test_too_many_days_is_a_large_request() -> None:

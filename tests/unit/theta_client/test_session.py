@@ -34,6 +34,10 @@ def account(
     return Account(tier, status, budgets=PATIENT, sleep=naps, random=lambda: 0.5)
 
 
+def taken(theta: Account) -> SessionTaken | None:
+    return theta.taken
+
+
 def attempts(*results: StoculusError | int) -> Callable[[], Iterator[int]]:
     left = list(results)
 
@@ -122,6 +126,29 @@ def test_after_a_taken_session_every_request_fails_at_once_until_the_terminal_is
     assert list(theta.fetch(attempts(7), ABORTED)) == [7]
     word = "DISCONNECTED"
     assert list(theta.fetch(attempts(8), ABORTED)) == [8]
+
+
+def test_a_look_tells_that_the_account_is_taken_and_that_it_is_free_again(naps: Naps) -> None:
+    word = "UNVERIFIED"
+    theta = account(naps, status=lambda aborted: word)
+    assert taken(theta) is None
+    theta.look(ABORTED)
+    assert taken(theta)
+    with pytest.raises(SessionTaken, match="UNVERIFIED"):
+        list(theta.fetch(attempts(), ABORTED))
+    word = "DISCONNECTED"
+    theta.look(ABORTED)
+    assert taken(theta)
+    word = "CONNECTED"
+    theta.look(ABORTED)
+    assert taken(theta) is None
+
+
+def test_a_terminal_that_is_away_is_not_taken(naps: Naps) -> None:
+    theta = account(naps, status=lambda aborted: "DISCONNECTED")
+    theta.look(ABORTED)
+
+    assert theta.taken is None
 
 
 def test_a_403_corrects_the_tier(naps: Naps) -> None:

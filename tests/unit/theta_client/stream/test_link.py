@@ -143,3 +143,23 @@ def test_what_is_sent_is_masked_text() -> None:
         raw = server.recv(100)
         assert raw[0] == 0x81
         assert raw[1] == 0x80 | 19
+
+
+def test_the_handshake_says_which_program_asks() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        heads: list[bytes] = []
+
+        def refuse() -> None:
+            connection = listener.accept()[0]
+            with connection:
+                heads.append(connection.recv(65536))
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/v1/events"
+        with pytest.raises(VendorUnreachable):
+            Link(url, timeout_s=20, user_agent="stoculus-live-stream/1.0")
+        thread.join()
+
+    assert heads[0].count(b"User-Agent:") == 1
+    assert b"\r\nUser-Agent: stoculus-live-stream/1.0\r\n" in heads[0]

@@ -265,7 +265,8 @@ class AnyLife(RuleBasedStateMachine):
         life = self.life
         assert (life.up_since is not None) == (life.state is State.RUNNING)
         assert life.state is not State.RUNNING or (self.lives and self.was_connected)
-        assert life.state not in (State.STARTING, State.LOST, State.HUNG) or self.lives
+        assert life.state not in (State.LOST, State.HUNG) or self.lives
+        assert life.state is not State.STARTING or self.lives or not life.starts
         assert life.state not in (State.ENDED, State.BLOCKED) or not self.lives
         assert life.reason
 
