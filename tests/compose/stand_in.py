@@ -27,7 +27,7 @@ class Rest(BaseHTTPRequestHandler):
             {
                 "path": self.path,
                 "peer": self.client_address[0],
-                "headers": dict(self.headers),
+                "headers": {name.lower(): value for name, value in self.headers.items()},
                 "peak": under_way["peak"],
             }
         ).encode()
@@ -51,7 +51,10 @@ class Echo(socketserver.StreamRequestHandler):
         """One connection."""
         while self.rfile.readline().strip():
             pass
-        self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        self.wfile.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        )
         while data := self.connection.recv(1024):
             self.wfile.write(data)
 
