@@ -15,7 +15,9 @@ class Rows(Generic[R]):
     """
 
     def __init__(self, store: Store[R]) -> None:
-        self.trouble: ServiceUnavailable | None = ServiceUnavailable("The store is still being read.")
+        self.trouble: ServiceUnavailable | None = ServiceUnavailable(
+            "The store is still being read.", remedy="Try again in a moment."
+        )
         self._store = store
         self._rows: dict[str, R] = {}
         self._flights: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
