@@ -174,3 +174,50 @@ def test_a_terminal_of_its_own_is_on_loopback_whatever_else_is_set() -> None:
     assert ServiceSettings.load(environ).theta_url == "http://127.0.0.1:1234"
     assert LiveSettings.load(environ).theta_stream_url == "ws://127.0.0.1:25520/v1/events"
     assert ServiceSettings.load(environ | {"STOCULUS_THETA_MODE": "shared"}).theta_url == "http://theta:25500"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_on_loopback_nothing_need_be_said_of_access(host: str) -> None:
+    assert CoordinatorSettings.load({"STOCULUS_HOST": host}).access is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "coordinator", "127.0.0.1.example"])
+def test_elsewhere_it_must_be_said_who_may_use_the_coordinator(host: str) -> None:
+    with pytest.raises(SettingsInvalid, match="STOCULUS_ACCESS is not set") as caught:
+        CoordinatorSettings.load({"STOCULUS_HOST": host})
+
+    assert "keys" in caught.value.remedy
+    assert "open" in caught.value.remedy
+    assert CoordinatorSettings.load({"STOCULUS_HOST": host, "STOCULUS_ACCESS": "open"}).access == "open"
+
+
+def test_keys_need_one_to_make_others_with() -> None:
+    with pytest.raises(SettingsInvalid, match="STOCULUS_ADMIN_KEY is not set"):
+        CoordinatorSettings.load({"STOCULUS_ACCESS": "keys"})
+
+
+@pytest.mark.parametrize("name", ["STOCULUS_ADMIN_KEY", "STOCULUS_SERVICE_TOKEN"])
+@pytest.mark.parametrize(
+    "value",
+    ["changethis", "0123456789abcde", " " * 20, "changethis-changethis", "Password-0123456", "a" * 40, "ö" * 20],
+)
+def test_a_secret_that_anybody_would_guess_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"{name} is wrong") as caught:
+        CoordinatorSettings.load({name: value})
+
+    assert value not in str(caught.value)
+
+
+def test_a_random_secret_is_taken() -> None:
+    token = "9b1c5a7e3d2f4860"
+
+    settings = ServiceSettings.load({"STOCULUS_SERVICE_TOKEN": token})
+
+    assert settings.service_token is not None
+    assert settings.service_token.get_secret_value() == token
+    assert token not in repr(settings)
+
+
+def test_a_key_that_no_header_can_hold_is_refused_before_it_is_sent() -> None:
+    with pytest.raises(SettingsInvalid, match="STOCULUS_API_KEY is wrong"):
+        ClientSettings.load({"STOCULUS_API_KEY": "stoc_a\nb"})

@@ -23,6 +23,7 @@ class Canned(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[tuple[int, str, str]] = []
         self.asked: list[tuple[str, str, str]] = []
+        self.authorizations: list[str | None] = []
 
     @property
     def url(self) -> str:
@@ -44,6 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, Canned)
         body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
         self.server.asked.append((self.command, self.path, body))
+        self.server.authorizations.append(self.headers.get("authorization"))
         status, media_type, text = self.server.answers.pop(0)
         self.send_response(status)
         self.send_header("content-type", media_type)

@@ -119,3 +119,29 @@ def test_streams_are_asked_for_by_their_own_path(server: Canned) -> None:
 
     assert [path for _, path, _ in server.asked] == ["/v1/streams/tape", "/v1/streams/tape/events"]
     assert "stoculus stream list" in caught.value.remedy
+
+
+def test_a_key_is_sent_with_each_request_and_shown_nowhere(server: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCULUS_COORDINATOR_URL", server.url)
+    monkeypatch.setenv("STOCULUS_API_KEY", "stoc_canary")
+    coordinator = client.connect("key")
+    server.answers.append((200, "application/json", "{}"))
+    server.answers.append((200, "application/json", "{}"))
+    server.events("event: deleted\ndata: gone\n\n")
+
+    coordinator.ask("GET", "")
+    with pytest.raises(errors.NotFound):
+        list(coordinator.snapshots("a"))
+
+    assert [path for _, path, _ in server.asked] == ["/v1/keys", "/v1/keys/a", "/v1/keys/a/events"]
+    assert server.authorizations == ["Bearer stoc_canary"] * 3
+    assert "canary" not in repr(coordinator)
+
+
+def test_without_a_key_no_header_is_sent(server: Canned, coordinator: Coordinator) -> None:
+    server.problem(401, "unauthenticated", detail="An API key is needed.", remedy="Send one.")
+
+    with pytest.raises(errors.Unauthenticated, match="Send one"):
+        coordinator.ask("GET", "")
+
+    assert server.authorizations == [None]

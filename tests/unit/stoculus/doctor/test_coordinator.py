@@ -4,6 +4,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from stoculus.doctor.coordinator import probe_clock, probe_coordinator
 from stoculus.errors import ServiceUnavailable
@@ -68,3 +69,17 @@ def test_without_a_clock_to_compare_with_that_is_noted(server: Any) -> None:
     [line] = probe_clock([NOWHERE, server.url])
 
     assert line.level == "note"
+
+
+@pytest.mark.parametrize(
+    ("status", "api_key", "level"), [(401, None, "failed"), (403, "k", "warning"), (200, "k", "ok"), (200, None, None)]
+)
+def test_whether_the_coordinator_lets_this_shell_in_is_told(
+    server: Any, status: int, api_key: str | None, level: str | None
+) -> None:
+    server.answers["/readyz"] = (200, json.dumps({"ready": True}))
+    server.answers["/v1/backtests?limit=1"] = (status, json.dumps({"detail": "So it is.", "remedy": "Send one."}))
+
+    lines = probe_coordinator(server.url, SecretStr(api_key) if api_key else None)
+
+    assert [line.level for line in lines if line.part == "access"] == ([level] if level else [])
