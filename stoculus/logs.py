@@ -130,7 +130,9 @@ class _Json(_Line):
     def _line(self, record: logging.LogRecord, at: str, message: str, stack: str) -> str:
         about = {**_ABOUT.get(), **vars(record)}
         line: dict[str, Any] = {"ts": at, "level": record.levelname.lower(), "logger": record.name, "message": message}
-        line |= {"service": self._service} | {name: about[name] for name in FIELDS if about.get(name)}
+        line |= {"service": self._service} | {
+            name: self._redact(str(about[name])) for name in FIELDS if about.get(name)
+        }
         if record.exc_info and (error := record.exc_info[1]):
             line["error"] = {"type": type(error).__name__, "message": self._redact(str(error)), "stack": stack}
         elif stack:

@@ -18,6 +18,7 @@ from services.kit.writer import QuarantinedRow, Rows
 from stoculus.errors import (
     BrokerRefused,
     BrokerUnavailable,
+    RegistryRefused,
     RegistryUnavailable,
     SchemaNotRegistered,
     StoculusError,
@@ -87,7 +88,7 @@ class ErrorMeters:
         """Count an error, if it is one of these."""
         if isinstance(error, BrokerUnavailable | BrokerRefused | TopicLost):
             self._broker.labels(error.code).inc()
-        elif isinstance(error, RegistryUnavailable | SchemaNotRegistered):
+        elif isinstance(error, RegistryUnavailable | RegistryRefused | SchemaNotRegistered):
             self._registry.labels(error.code).inc()
 
 

@@ -131,7 +131,11 @@ def running_stack(
     broker: Broker, registry_url: str, simulator_url: str, folder: Path, **settings: str
 ) -> Iterator[Stack]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCULUS_")}
-    common = clean | {"STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap, "STOCULUS_REGISTRY_URL": registry_url}
+    common = clean | {
+        "STOCULUS_KAFKA_BOOTSTRAP": broker.bootstrap,
+        "STOCULUS_REGISTRY_URL": registry_url,
+        "STOCULUS_LOG_FORMAT": "json",
+    }
     stock_port, option_port, coordinator_port = free_ports(3)
     at_vendor = {
         "STOCULUS_HISTORICAL_STOCK_PORT": str(stock_port),

@@ -14,6 +14,7 @@ from stoculus.errors import (
     BrokerUnavailable,
     Fenced,
     NoData,
+    RegistryRefused,
     RegistryUnavailable,
     SchemaNotRegistered,
     StoculusError,
@@ -101,6 +102,7 @@ def test_tasks_and_memory_are_told_as_they_are_now(held: list[TaskStatus], regis
         (BrokerUnavailable("Away."), "stoculus_broker_errors_total"),
         (TopicLost("Gone."), "stoculus_broker_errors_total"),
         (RegistryUnavailable("Away."), "stoculus_registry_errors_total"),
+        (RegistryRefused("No."), "stoculus_registry_errors_total"),
         (SchemaNotRegistered("None."), "stoculus_registry_errors_total"),
     ],
 )
