@@ -140,6 +140,6 @@ def test_every_id_is_looked_up_once(
 ) -> None:
     decoder = Decoder(registry.connection)
     decoder.decode(framed)
-    monkeypatch.setattr(decoder, "_url", "http://127.0.0.1:1")
+    monkeypatch.setattr(decoder, "_where", connections.Registry("http://127.0.0.1:1"))
 
     assert pa.Table.from_batches([decoder.decode(framed)]).num_rows == len(framed)
