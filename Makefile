@@ -4,7 +4,7 @@ READY := .venv/.ready
 ALL_PROFILES := --profile default --profile demo --profile kafka --profile observe
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-up local-down up down logs doctor test test-compose chaos lint types format bench lock calendar clean
+.PHONY: help setup demo local-up local-down up down logs doctor test test-compose chaos lint audit sbom types format bench lock calendar clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,10 +41,19 @@ test-compose: $(READY) ## build and run the suite in containers, break it, and t
 chaos: $(READY) ## run the long tests that kill programs at random moments
 	@$(BIN)/python -m pytest -m "chaos and not compose"
 
-lint: $(READY) types ## check style, types and the dependency rule
+lint: $(READY) types sbom audit ## check style, types, the dependency rule and known vulnerabilities
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
+
+audit: $(READY) ## look for known vulnerabilities in what requirements.lock names
+	@$(BIN)/python -m tests.audit
+
+sbom: build/sbom.json ## write the bill of materials of .venv, CycloneDX, into build/sbom.json
+
+build/sbom.json: requirements.lock | $(READY)
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o $@ .venv
 
 types: $(READY) ## check types only
 	@$(BIN)/mypy
