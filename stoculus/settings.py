@@ -187,6 +187,7 @@ class TerminalSettings(SuiteSettings):
     """How the vendor's terminal is run: by theta-terminal, or by each service that asks it (`embedded`)."""
 
     host: str = "127.0.0.1"
+    service_token: Own = Field(default=None, description="who does not send it is refused")
     theta_mode: Literal["shared", "embedded"] = Field(
         default="shared", description="embedded: a service runs a terminal of its own, with an account of its own"
     )
@@ -208,7 +209,6 @@ class TerminalSettings(SuiteSettings):
 class VendorSettings(Connections, TerminalSettings):
     """What the services that ask the terminal share."""
 
-    service_token: Own = Field(default=None, description="who does not send it is refused")
     theta_url: str = "http://127.0.0.1:25503"
     theta_tier: Tier = "free"
     theta_idle_timeout_s: float = Field(

@@ -31,12 +31,14 @@ def judge(code: int, out: str, err: str) -> tuple[int, list[str]]:
         for one in packages
         for flaw in one.get("vulns", [])
     ]
+    if len(skipped) == len(packages):
+        return code, [f"not audited: what answers as vulnerability service knows none of {len(packages)} packages"]
     told = [f"audited: {len(packages) - len(skipped)} packages, {len(found)} known vulnerabilities", *found]
     if skipped:
         told.append(
             f"not audited: {len(skipped)} packages that the vulnerability service does not know: {_few(skipped)}"
         )
-    return (1 if found else code), told[1:] if len(skipped) == len(packages) else told
+    return (1 if found else code), told
 
 
 def _mended(versions: list[str]) -> str:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from services.kit.app import create_app
 from services.kit.terminal import TerminalMetrics, supervisor_of
+from services.kit.token import token_gate
 from stoculus.settings import TerminalSettings
 
 _STOP_S: Final = 6.5
@@ -30,6 +31,12 @@ def build(settings: TerminalSettings) -> FastAPI:
         status = supervisor.status
         return [] if status.is_running else [str(status)]
 
-    app = create_app("Stoculus theta-terminal", version=version("stoculus"), ready=missing, lifespan=lifespan)
+    app = create_app(
+        "Stoculus theta-terminal",
+        version=version("stoculus"),
+        ready=missing,
+        lifespan=lifespan,
+        admit=token_gate(settings.service_token),
+    )
     app.state.metrics.register(TerminalMetrics(supervisor))
     return app
