@@ -2,8 +2,6 @@
 
 import json
 import re
-import tarfile
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -65,14 +63,3 @@ def test_sizes_of_images_are_told(suite: Suite, capsys: pytest.CaptureFixture[st
     with capsys.disabled():
         print("\n" + ", ".join(f"{image} {size / 1e6:.0f} MB" for image, size in sizes.items()))  # noqa: T201
     assert all(size < 1e9 for size in sizes.values())
-
-
-def holds(archive: Path, text: bytes) -> list[str]:
-    """The files of an image's layers that hold a text."""
-    found = []
-    with tarfile.open(archive) as image:
-        for layer in image:
-            content = image.extractfile(layer)
-            if content is not None and text in content.read():
-                found.append(layer.name)
-    return found
