@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
 
 from stoculus.connections import Kafka, Mechanism, Protocol, Registry
 from stoculus.errors import SettingsInvalid
@@ -20,6 +20,7 @@ from stoculus.secret import FILE, HOW_TO_MAKE_ONE, Own, Sent, read_secret
 PREFIX = "STOCULUS_"
 
 Tier = Literal["free", "value", "standard", "pro"]
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower=True)]
 Access = Literal["keys", "open"]
 LogFormat = Literal["text", "json"]
 
@@ -195,9 +196,7 @@ class TerminalSettings(SuiteSettings):
     theta_password: SecretStr | None = None
     terminal_dir: Path = Field(default=Path("var/terminal"), description="the jar's own: it writes beside itself")
     terminal_jar: Path | None = Field(default=None, description="a jar that is copied into the folder")
-    terminal_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
-        default=None, description="of the jar; no other is started"
-    )
+    terminal_sha256: Sha256 | None = Field(default=None, description="of the jar; no other is started")
     terminal_url: str | None = Field(default=None, description="where the jar is fetched from, if it is not there")
     terminal_heap_mb: int = Field(default=2048, ge=64)
     terminal_java: str = Field(default="java", description="Java 21 or newer")

@@ -59,7 +59,7 @@ def test_ends_the_backtest_until_it_is_retried(name: str, world: World, market: 
 
 
 def test_another_login_stops_a_backtest_until_the_account_is_free_again(world: World, market: Market) -> None:
-    world.fault(fault={"kind": "another_login"})
+    world.fault(match={"path": "stock/history/trade"}, after_requests=1, fault={"kind": "another_login"})
     world.submit(market.small.body("kicked"))
     until(lambda: "session_taken" in (world.show("kicked")["tasks"][0]["waiting"] or ""), "it says why it waits")
     world.heal()

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,6 +111,15 @@ class Box:
             and "-jar" in process.info["cmdline"]
             and process.info["status"] != psutil.STATUS_ZOMBIE
         ]
+
+
+@contextmanager
+def boxed(folder: Path, jar: Path) -> Iterator[Box]:
+    """A box of which nothing is left, also where a test killed what ran it."""
+    box = Box(folder, jar)
+    yield box
+    for process in box.processes:
+        process.kill()
 
 
 def reaches(supervisor: Supervisor, state: State, starts: int = 1) -> None:

@@ -12,7 +12,7 @@ from tests.integration.live.conftest import Running
 from tests.integration.live.harness import Live
 from tests.integration.services.conftest import ServiceOf
 from tests.integration.services.harness import Simulator, until
-from tests.standin.terminal import Box
+from tests.standin.terminal import boxed
 
 DAY = "2024-01-03"
 TRADES = {"asset": "stock", "ticker": "UPS", "schema": "trade"}
@@ -21,9 +21,12 @@ TRADES = {"asset": "stock", "ticker": "UPS", "schema": "trade"}
 def test_it_streams_by_way_of_a_terminal_of_its_own(
     standin_jar: Path, tmp_path: Path, new_service: ServiceOf, broker: Broker
 ) -> None:
-    with running_simulator(sim_live_date=DAY, sim_live_speed=600) as url:
+    with (
+        boxed(tmp_path / "terminal", standin_jar) as box,
+        running_simulator(sim_live_date=DAY, sim_live_speed=600) as url,
+    ):
         stream = urlsplit(httpx2.get(f"{url}/__stream", trust_env=False).json()["url"]).netloc
-        box = Box(tmp_path / "terminal", standin_jar).script(upstream=url, upstream_stream=stream)
+        box.script(upstream=url, upstream_stream=stream)
         nowhere = {"theta_stream_url": "ws://127.0.0.1:1", "live_date": DAY, "theta_mode": "embedded"}
         service = new_service("http://127.0.0.1:1", "live_stream", **nowhere, **box.settings()).start()
         live = Live(service, Simulator(url), broker)

@@ -9,14 +9,15 @@ import pytest
 from tests.integration.services.conftest import Read, ServiceOf
 from tests.integration.services.harness import Checkpoints, Service, Simulator, content, until
 from tests.integration.services.test_vendor_faults import waiting_for
-from tests.standin.terminal import Box
+from tests.standin.terminal import Box, boxed
 
 TRADES = {"ticker": "SYM0500", "start": "2024-01-03", "end": "2024-01-05", "schema": "trade"}
 
 
 @pytest.fixture
-def box(standin_jar: Path, tmp_path: Path, simulator: Simulator) -> Box:
-    return Box(tmp_path / "terminal", standin_jar).script(update_ms=500, upstream=simulator.url)
+def box(standin_jar: Path, tmp_path: Path, simulator: Simulator) -> Iterator[Box]:
+    with boxed(tmp_path / "terminal", standin_jar) as box:
+        yield box.script(update_ms=500, upstream=simulator.url, stop_ms=60_000)
 
 
 @pytest.fixture

@@ -11,14 +11,15 @@ import pytest
 
 from tests.conftest import free_ports
 from tests.integration.services.harness import Service, until
-from tests.standin.terminal import EMAIL, PASSWORD, Box
+from tests.standin.terminal import EMAIL, PASSWORD, Box, boxed
 
 Program = Callable[..., Service]
 
 
 @pytest.fixture
-def box(standin_jar: Path, tmp_path: Path) -> Box:
-    return Box(tmp_path / "terminal", standin_jar)
+def box(standin_jar: Path, tmp_path: Path) -> Iterator[Box]:
+    with boxed(tmp_path / "terminal", standin_jar) as box:
+        yield box
 
 
 @pytest.fixture
@@ -94,15 +95,8 @@ def test_no_secret_is_in_its_log(box: Box, program: Program) -> None:
     ("changes", "told"),
     [
         ({"theta_email": None}, "STOCULUS_THETA_EMAIL_FILE"),
-        ({"theta_password": None}, "STOCULUS_THETA_PASSWORD_FILE"),
-        ({"theta_password": "two\nlines"}, "STOCULUS_THETA_PASSWORD"),
         ({"terminal_jar": None}, "STOCULUS_TERMINAL_JAR"),
-        ({"terminal_jar": "/none.jar"}, "/none.jar"),
-        ({"terminal_sha256": None}, "STOCULUS_TERMINAL_SHA256="),
         ({"terminal_sha256": "0" * 64}, "0" * 64),
-        ({"terminal_sha256": "abc"}, "STOCULUS_TERMINAL_SHA256"),
-        ({"terminal_java": "/none"}, "STOCULUS_TERMINAL_JAVA"),
-        ({"terminal_dir": "/proc/none"}, "STOCULUS_TERMINAL_DIR"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )

@@ -13,6 +13,7 @@ from stoculus.settings import (
     ServiceSettings,
     SimulatorSettings,
     SuiteSettings,
+    TerminalSettings,
     known_names,
 )
 
@@ -221,3 +222,9 @@ def test_a_random_secret_is_taken() -> None:
 def test_a_key_that_no_header_can_hold_is_refused_before_it_is_sent() -> None:
     with pytest.raises(SettingsInvalid, match="STOCULUS_API_KEY is wrong"):
         ClientSettings.load({"STOCULUS_API_KEY": "stoc_a\nb"})
+
+
+def test_the_hash_of_a_jar_may_be_written_in_capitals() -> None:
+    assert TerminalSettings.load({"STOCULUS_TERMINAL_SHA256": "AB" * 32}).terminal_sha256 == "ab" * 32
+    with pytest.raises(SettingsInvalid, match="STOCULUS_TERMINAL_SHA256"):
+        TerminalSettings.load({"STOCULUS_TERMINAL_SHA256": "AB"})
