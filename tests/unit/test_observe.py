@@ -230,3 +230,15 @@ def test_prometheus_takes_its_files(command: tuple[str | Path, ...]) -> None:
     done = subprocess.run([PROMTOOL, *command], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="NOT TESTED BY PROMETHEUS: promtool is not installed")
+def test_prometheus_understands_each_query_of_a_panel(tmp_path: Path) -> None:
+    assert PROMTOOL is not None
+    queries = [target["expr"].replace("$__rate_interval", "1m") for _, panel in PANELS for target in panel["targets"]]
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

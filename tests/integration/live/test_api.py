@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from stoculus.streams import StreamSpec
 from tests.integration.live.conftest import Running
@@ -82,8 +83,20 @@ def test_bars_of_another_grid_are_refused(live: Live) -> None:
 
 
 def test_metrics_tell_of_the_tape(live: Live) -> None:
-    def text() -> str:
-        return live.service.http.get("/metrics").text
+    def told() -> dict[str, float]:
+        families = text_string_to_metric_families(live.service.http.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return {"".join((sample.name, *sample.labels.values())): sample.value for sample in samples}
 
-    until(lambda: "stoculus_live_lease 1.0" in text(), "it holds the lease")
-    assert "stoculus_live_messages_total" in text()
+    [topic] = live.want("watched", *spec("watched", "CSCO", schema="quote")["feeds"])
+    until(lambda: told()["stoculus_live_lag_ms_count"] >= 3, "records are acknowledged")
+    now = told()
+    assert now["stoculus_live_lease"] == 1
+    assert now["stoculus_live_messages_total"] >= now["stoculus_live_lag_ms_count"]
+    assert 0 < now["stoculus_live_lag_ms_sum"] / now["stoculus_live_lag_ms_count"] < 5_000
+    assert now["stoculus_live_ms_since_last_eventwatched"] >= 0
+    assert now["stoculus_live_dropped_total"] == 0
+    assert now["stoculus_producer_queue_messages"] < 1_000
+
+    said = [line for line in live.service.log.read_text().splitlines() if topic in line]
+    assert any('"kind":"subscribed"' in line for line in said)
