@@ -1,6 +1,7 @@
 """Backtests: what may be done to them, and what stays true meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,8 @@ from stoculus.errors import (
 )
 from stoculus.records.catalog import Asset
 from stoculus.tasks import TaskPlan
+
+log = logging.getLogger(__name__)
 
 
 class Backtests:
@@ -79,7 +82,7 @@ class Backtests:
     def opened(self) -> list[Backtest]:
         """Those that may still need something done, deleted ones too, the oldest first."""
         rows = self._rows.known
-        return sorted((rows[one] for one in self.open), key=lambda row: (row.created_at, row.backtest_id))
+        return sorted((rows[one] for one in tuple(self.open)), key=lambda row: (row.created_at, row.backtest_id))
 
     def get(self, backtest_id: str) -> Backtest:
         """One backtest; raise NotFound, and while its progress is not known BrokerUnavailable."""
@@ -169,6 +172,7 @@ class Backtests:
             backtest = Backtest(backtest_id, self._now(), submission.model_copy(update={"backtest_id": backtest_id}))
             await self._rows.add(backtest)
             self._tell(backtest)
+        log.info("%s is submitted: %d topics", backtest_id, len(planned), extra={"backtest_id": backtest_id})
         return backtest
 
     def _planned(self, submission: Submission, backtest_id: str) -> list[Planned]:

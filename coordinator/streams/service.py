@@ -1,6 +1,7 @@
 """Streams: what may be done to them, and what stays true meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
@@ -19,6 +20,8 @@ from coordinator.streams.views import moment
 from coordinator.tail import Tail
 from stoculus.errors import BrokerUnavailable, Conflict, NotFound, ServiceUnavailable, StoculusError
 from stoculus.streams import StreamPlan, StreamSpec
+
+log = logging.getLogger(__name__)
 
 
 class Streams:
@@ -118,6 +121,7 @@ class Streams:
             stream = Stream(stream_id, self._now(), stored)
             await self._rows.add(stream)
         self._tell(stream_id)
+        log.info("%s is submitted: %d topics", stream_id, len(wanted.topics), extra={"stream_id": stream_id})
         return stream, plan
 
     async def _preflight(self, wanted: StreamSpec, asked: list[AskedFeed]) -> tuple[dict[str, int], StreamPlan]:

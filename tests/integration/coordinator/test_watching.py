@@ -40,6 +40,7 @@ def test_one_id_finds_all_that_a_submission_set_off(stack: Stack) -> None:
     asked = [line for line in lines_of(stack.coordinator.log) if line.get("request_id") == "find-me"]
     assert [line["service"] for line in asked] == ["coordinator"] * len(asked)
     assert any(line["message"].startswith("POST /v1/backtests: 202 ") for line in asked)
+    assert any(line.get("backtest_id") == "watched" for line in asked)
     worked = [line for line in lines_of(stack.service.log) if line.get("request_id") == "find-me"]
     assert {line["service"] for line in worked} == {"historical-stock"}
     assert any(line["message"].startswith("POST /v1/tasks:plan: 200 ") for line in worked)
