@@ -9,6 +9,7 @@
     │   ├── VendorSilent           no byte for the idle time-out
     │   ├── VendorBodyCut          the body ended before its end
     │   ├── VendorFault            470, 477, 500, 572: the vendor failed
+    │   ├── SessionTaken           478: another terminal logged in on the account
     │   ├── BrokerUnavailable      Kafka does not answer
     │   ├── RegistryUnavailable    the schema registry does not answer
     │   ├── ServiceUnavailable     a service of the suite does not answer
