@@ -76,6 +76,7 @@ public final class StandIn {
         List<String> credentials = Files.readAllLines(Path.of(option(arguments, "--creds-file")));
         String config = Files.readString(Path.of(option(arguments, "--config")));
         say("Heap " + Runtime.getRuntime().maxMemory() / (1 << 20) + " MB");
+        say("Home " + System.getProperty("user.home"));
         if (SCRIPT.containsKey("leaks")) {
             say("Logging in as " + credentials.get(0) + " with " + credentials.get(1));
         }

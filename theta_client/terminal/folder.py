@@ -111,7 +111,8 @@ class Lock:
     def note(self, pid: int) -> None:
         """Write down which terminal is ours."""
         known = {"terminal": _identity(pid), "supervisor": _identity(os.getpid())}
-        self._record.write_text(json.dumps(known))
+        with suppress(OSError):  # without it only an orphan is not found
+            self._record.write_text(json.dumps(known))
 
     def _end_orphan(self) -> None:
         try:

@@ -62,9 +62,10 @@ class Setup:
 
     @property
     def child_environment(self) -> dict[str, str]:
-        """The child's. The launcher starts the real program as a Java of its own: that has its heap from here."""
+        """The child's. The launcher starts the real program as a Java of its own: that has heap and home from here."""
         passed_on = {name: self.environment[name] for name in _PASSED_ON if name in self.environment}
-        options = f"{passed_on.get('JDK_JAVA_OPTIONS', '')} -Xmx{self.heap_mb}m".strip()
+        given = passed_on.get("JDK_JAVA_OPTIONS", "")
+        options = f'{given} -Xmx{self.heap_mb}m "-Duser.home={self.folder}"'.strip()
         return {"LANG": "C.UTF-8"} | passed_on | {"JDK_JAVA_OPTIONS": options, "HOME": str(self.folder)}
 
     def redacted(self, text: str) -> str:

@@ -21,7 +21,7 @@ Start = Callable[..., Supervisor]
 
 @pytest.fixture
 def box(standin_jar: Path, tmp_path: Path) -> Box:
-    return Box(tmp_path / "terminal", standin_jar)
+    return Box(tmp_path / "the terminal", standin_jar)
 
 
 @pytest.fixture
@@ -78,12 +78,15 @@ def test_the_credentials_are_in_a_file_that_only_its_user_reads_and_nowhere_else
     assert not credentials.exists()
 
 
-def test_the_heap_is_that_of_the_real_program_too(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_heap_and_home_are_those_of_the_real_program_too(
+    box: Box, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     reaches(start(), State.RUNNING)
 
     [heap_mb] = [int(line.split()[-2]) for line in caplog.messages if "Heap" in line]
     assert abs(heap_mb - HEAP_MB) <= 4
+    assert f"[terminal] Home {box.folder}" in caplog.messages
 
 
 def test_one_that_dies_is_told_by_its_exit_code_and_started_again(
