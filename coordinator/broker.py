@@ -16,6 +16,7 @@ QUICK_S: Final = 2
 """How long a broker may take to show that it is there: a request must not wait longer to be refused."""
 TOPICS_AT_ONCE: Final = 100
 """A request for more may take longer than the broker is waited for."""
+_LONGEST_MANIFEST_BYTES: Final = 8 << 20
 
 
 class Broker:
@@ -32,6 +33,9 @@ class Broker:
                 **self._kafka.config,
                 "enable.idempotence": True,
                 "linger.ms": 0,
+                # A manifest holds its whole request: a broker takes 1 MiB, as it is sent.
+                "message.max.bytes": _LONGEST_MANIFEST_BYTES,
+                "compression.type": "zstd",
                 "message.timeout.ms": 10_000,
                 "log_level": 2,
             }
