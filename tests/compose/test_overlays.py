@@ -1,6 +1,7 @@
 """The secure overlay, with broker and registry published for programs of this machine."""
 
 import os
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_the_broker_wants_a_login_over_tls(secure: Secure) -> None:
 
 
 def test_the_registry_wants_a_login(secure: Secure) -> None:
-    with httpx2.Client(verify=str(secure.ca), trust_env=False) as client:
+    with httpx2.Client(verify=ssl.create_default_context(cafile=secure.ca), trust_env=False) as client:
         assert client.get(f"{secure.registry_url}/subjects").status_code == 401
         known = client.get(f"{secure.registry_url}/subjects", auth=("stoculus", secure.secret("registry_password")))
         assert client.get(f"{secure.registry_url}/apis/registry/v3/groups").status_code == 403

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.compose.suite import Suite, until
+from tests.compose.suite import Suite, run, until
 from tests.conftest import CHECKOUT
 
 STREAM = {"stream_id": "tape", "data": [{"asset": "stock", "symbols": ["AAPL"], "schema": "trade"}]}
@@ -44,3 +44,14 @@ def test_a_stream_runs(suite: Suite) -> None:
 
 def test_the_doctor_finds_nothing_that_hinders_work(suite: Suite) -> None:
     assert "failed" not in suite.exec("coordinator", "stoculus", "doctor")
+
+
+def test_each_container_ends_within_eight_seconds(suite: Suite) -> None:
+    ids = {name: container["Id"] for name, container in suite.running().items()}
+    for each in ids.values():
+        run("docker", "stop", "--time", "8", each)
+    ended = {name: container["State"]["ExitCode"] for name, container in suite.running().items()}
+    run("docker", "start", *ids.values())
+    suite.heal()
+
+    assert {name: code for name, code in ended.items() if code not in (0, 143)} == {}
