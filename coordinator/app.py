@@ -61,7 +61,7 @@ class Coordinator:
         self.progress = Progress()
         self.changes = Changes()
         self.manifests = Manifests()
-        self.database = Database(settings.store_url)
+        self.database = Database(settings.store_url.get_secret_value())
         self.store = backtest_store(self.database)
         self.keys = Keys(key_store(self.database), settings.admin_key, now, new_id)
         seats = Seats(settings.event_streams)

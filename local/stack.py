@@ -19,7 +19,7 @@ from local.processes import Program, Supervisor
 from local.registry import registry, url
 from stoculus.connections import Registry
 from stoculus.kafka.registry import register_all
-from stoculus.settings import PREFIX, LocalSettings, SimulatorSettings
+from stoculus.settings import PREFIX, Connections, LocalSettings, SimulatorSettings
 
 _SIMULATOR: Final = "simulator"
 LIVE_SPEED: Final = 20
@@ -156,11 +156,14 @@ class Stack:
             "STOCULUS_THETA_STREAM_URL": f"ws://127.0.0.1:{at.sim_ws_port}/v1/events",
             "STOCULUS_THETA_TIER": "pro",
         }
+        own_store = {"STOCULUS_STORE_URL": f"sqlite:///{self._var / 'coordinator.sqlite'}"}
         return {
             **(simulated if self.is_simulated else {}),
-            "STOCULUS_STORE_URL": f"sqlite:///{self._var / 'coordinator.sqlite'}",
+            **({} if self._environment.get("STOCULUS_STORE_URL_FILE") else own_store),
             "STOCULUS_SPILL_DIR": str(self._var / "spill"),
             **self._environment,
+            # These are this stack's, which wants no login.
+            **dict.fromkeys(Connections.variables(), ""),
             "STOCULUS_KAFKA_BOOTSTRAP": f"127.0.0.1:{at.kafka_port}",
             "STOCULUS_REGISTRY_URL": url(at.registry_port),
             "STOCULUS_HISTORICAL_STOCK_URL": f"http://127.0.0.1:{at.historical_stock_port}",

@@ -280,7 +280,9 @@ class CoordinatorSettings(Connections):
     live_retention_bytes: int = Field(
         default=-1, ge=-1, description="size at which a live topic loses its oldest records; -1: never"
     )
-    store_url: str = "sqlite:///var/coordinator.sqlite"
+    store_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/coordinator.sqlite"), description="a secret: PostgreSQL's has a password in it"
+    )
     max_partitions: int = Field(
         default=4000, ge=1, description="partitions that the broker can hold, all topics together"
     )
