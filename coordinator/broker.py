@@ -85,10 +85,12 @@ class Broker:
             return
         self.check()
         failed: list[str] = []
+        refused: list[KafkaError] = []
 
         def note(error: KafkaError | None, _: Message) -> None:
             if error:
                 failed.append(error.str())
+                refused.extend([error] if admin.is_refused(error) else [])
 
         try:
             for key, (value, partition) in values.items():
@@ -100,6 +102,8 @@ class Broker:
         if failed:
             # An idempotent producer may have failed for good: the next write gets a new one.
             self._producer = self._connect()
+            if refused:
+                raise admin.broker_error(KafkaException(refused[0]), f"writing to {topic}")
             raise BrokerUnavailable(
                 f"Kafka did not take what was written to {topic}: {failed[0]}.",
                 remedy="Start the broker; work goes on by itself.",

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 import stoculus
+from coordinator.broker import Broker
 from services.kit.writer import TransactionalWriter
 from services.live_stream.broker.lease import Lease
 from stoculus.connections import Kafka
@@ -126,6 +127,10 @@ def write_in_a_transaction(kafka: Kafka) -> None:
         writer.open()
 
 
+def write_a_manifest(kafka: Kafka) -> None:
+    Broker(kafka).write_manifests({"rights": b"{}"})
+
+
 def read_a_topic(kafka: Kafka) -> None:
     with PartitionReader(kafka, TOPIC) as reader:
         list(reader.read(reader.first))
@@ -171,7 +176,14 @@ NOBODY: Final = [
     ask_for_the_lease,
     join_a_group,
 ]
-READER: Final = [make_a_topic, delete_a_topic, write_in_a_transaction, ask_for_the_lease, join_a_group]
+READER: Final = [
+    make_a_topic,
+    delete_a_topic,
+    write_a_manifest,
+    write_in_a_transaction,
+    ask_for_the_lease,
+    join_a_group,
+]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from local.cli import app
+from local.stack import Stack
+from stoculus.connections import Kafka
 from stoculus.errors import SettingsInvalid
+from stoculus.settings import CoordinatorSettings, LocalSettings
 from tests.conftest import free_ports
 
 PORTS = (
@@ -55,3 +58,21 @@ def test_the_help_names_the_ports() -> None:
     shown = CliRunner().invoke(app, ["--help"])
     for name in PORTS:
         assert f"STOCULUS_{name}_PORT" in shown.stdout
+
+
+def test_the_programs_of_a_stack_log_in_nowhere_else(tmp_path: Path) -> None:
+    (secret := tmp_path / "secret").write_text(f"sqlite:///{tmp_path / 'other.sqlite'}")
+    given = {
+        "STOCULUS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "STOCULUS_KAFKA_SASL_USERNAME": "me",
+        "STOCULUS_KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "none"),
+        "STOCULUS_REGISTRY_USERNAME": "me",
+        "STOCULUS_STORE_URL_FILE": str(secret),
+    }
+
+    environment = Stack(LocalSettings(var_dir=tmp_path), given, print)._program_environment()
+    settings = CoordinatorSettings.load(environment)
+
+    assert settings.kafka == Kafka("127.0.0.1:9092")
+    assert settings.registry.username == ""
+    assert settings.store_url.get_secret_value().endswith("other.sqlite")
