@@ -84,28 +84,30 @@ class Broker:
         if not values:
             return
         self.check()
-        failed: list[str] = []
-        refused: list[KafkaError] = []
+        failed: list[KafkaError | str] = []
 
         def note(error: KafkaError | None, _: Message) -> None:
             if error:
-                failed.append(error.str())
-                refused.extend([error] if admin.is_refused(error) else [])
+                failed.append(error)
 
         try:
             for key, (value, partition) in values.items():
                 self._producer.produce(topic, value, key, partition, note)
             if self._producer.flush(QUICK_S * 2):
                 failed.append("no answer")
-        except (KafkaException, BufferError) as error:
-            failed.append(str(error))
+        except (KafkaException, BufferError, SystemError) as error:
+            # A fatal error is raised into whatever callback runs, which fails by it.
+            cause = error.__cause__ if isinstance(error, SystemError) else error
+            failed.append(cause.args[0] if isinstance(cause, KafkaException) else str(error))
         if failed:
             # An idempotent producer may have failed for good: the next write gets a new one.
             self._producer = self._connect()
-            if refused:
-                raise admin.broker_error(KafkaException(refused[0]), f"writing to {topic}")
+            refusals = [each for each in failed if isinstance(each, KafkaError) and admin.is_refused(each)]
+            if refusals:
+                raise admin.broker_error(KafkaException(refusals[0]), f"writing to {topic}")
+            first = failed[0].str() if isinstance(failed[0], KafkaError) else failed[0]
             raise BrokerUnavailable(
-                f"Kafka did not take what was written to {topic}: {failed[0]}.",
+                f"Kafka did not take what was written to {topic}: {first}.",
                 remedy="Start the broker; work goes on by itself.",
             )
 
