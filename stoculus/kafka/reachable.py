@@ -1,15 +1,17 @@
 """A quick word when the broker is away, or does not let us in: librdkafka tries much longer."""
 
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from stoculus.connections import Kafka
 from stoculus.errors import BrokerUnavailable
+
+if TYPE_CHECKING:
+    from stoculus.connections import Kafka
 
 _CONNECT_S: Final = 2
 
 
-def reachable_kafka(kafka: Kafka) -> Kafka:
+def reachable_kafka(kafka: "Kafka") -> "Kafka":
     """The same. Raise BrokerUnavailable where nobody takes a connection, BrokerRefused where the login is refused."""
     if not any(_connects(server.strip()) for server in kafka.bootstrap.split(",")):
         raise BrokerUnavailable(
