@@ -8,13 +8,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.live_stream.bars.builder import BarBuilder
-from services.live_stream.bars.grid import BarGrid, Hours, day_at, midnight_us
+from services.live_stream.bars.grid import BarGrid, Hours, day_at, midnight_us, session_us
 from services.live_stream.channels.gap import Gap, Stage
 from services.live_stream.channels.mending import MendingChannel
 from services.live_stream.channels.tools import Tools
 from services.live_stream.healing.finding import Ask, Found, find_trades, records_of
 from services.live_stream.rows import Live
 from services.live_stream.topic import LiveTopic
+from stoculus.calendar import is_trading_day
 from stoculus.records.catalog import INTERVAL_US
 from stoculus.streams import Origin
 
@@ -36,15 +37,26 @@ class BarChannel(MendingChannel):
 
     def shut(self) -> None:
         super().shut()
-        if self.gap is None:
+        if self.gap is None and self._is_over:
             self._close_bars()
 
     def stop_sign(self) -> None:
         """The vendor says that the session is over. In the middle of it that is not believed."""
-        now_us = self._tools.clock.now_us
-        is_over = self.hours is not None and now_us is not None and not self._is_inside(now_us, now_us)
-        if self.gap is None and is_over:
+        if self.gap is None and self.hours is not None and self._is_over:
             self._close_bars()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the session is. Before that the last bar may get more trades: it is left to history."""
+        now_us = self._tools.clock.now_us
+        if now_us is None:
+            return False
+        session = self._session_at(now_us)
+        return session is None or not session[0] <= now_us <= session[1]
+
+    def _session_at(self, us: int) -> tuple[int, int] | None:
+        day = day_at(us)
+        return session_us(day, self.hours or self._grid_hours) if is_trading_day(day) else None
 
     def _close_bars(self) -> None:
         now_us = self._tools.clock.now_us
@@ -129,7 +141,7 @@ class BarChannel(MendingChannel):
         self.complete_us = self._builder.watermark_us
         for rows in self._kept_from(gap.until_us or 0):
             self._add(rows.records)
-        if not self.is_open:
+        if not self.is_open and self._is_over:
             self._close_bars()
 
     def _put_bars(self, bars: pa.RecordBatch, origin: Origin) -> int:

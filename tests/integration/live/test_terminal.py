@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
+import pytest
 
 from simulator.testing import running_simulator
 from tests.conftest import Broker
@@ -13,6 +14,8 @@ from tests.integration.live.harness import Live
 from tests.integration.services.conftest import ServiceOf
 from tests.integration.services.harness import Simulator, until
 from tests.standin.terminal import boxed
+
+pytestmark = pytest.mark.chaos
 
 DAY = "2024-01-03"
 TRADES = {"asset": "stock", "ticker": "UPS", "schema": "trade"}
@@ -36,7 +39,7 @@ def test_it_streams_by_way_of_a_terminal_of_its_own(
         assert service.metric("stoculus_terminal_starts_total") == 1
         begun = time.monotonic()
         assert service.end() == 0
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < 20  # 8 where nothing else runs
         assert box.processes == []
 
 

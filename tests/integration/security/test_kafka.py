@@ -27,7 +27,7 @@ from stoculus.topics import BACKTESTS
 from tests.integration.coordinator.stack import until
 from tests.integration.security.broker import SecureBroker, make_users
 
-SOON_S: Final = 5
+SOON_S: Final = 12
 TOPIC: Final = "stock-aapl-trade-historical-rights"
 
 Wrong = Callable[[Kafka, SecureBroker], Kafka]

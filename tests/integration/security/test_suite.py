@@ -17,6 +17,8 @@ from tests.integration.coordinator.stack import Stack, until
 from tests.integration.security.broker import SecureBroker
 from tests.integration.security.conftest import logs_of
 
+pytestmark = pytest.mark.chaos
+
 Run = Callable[..., tuple[int, str]]
 
 

@@ -45,7 +45,7 @@ def test_a_service_fetches_by_way_of_its_own_terminal(
     assert embedded.metric('stoculus_terminal_state{state="running"}') == 1
     begun = time.monotonic()
     assert embedded.end() == 0
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 20  # 8 where nothing else runs
     assert box.processes == []
 
 

