@@ -78,3 +78,12 @@ def session_us(day: date, hours: Hours) -> tuple[int, int]:
     """First and last moment of the session of a trading day, both included."""
     first, last = hours(day)
     return to_utc_us(day, first), to_utc_us(day, last)
+
+
+def is_inside(hours: Hours, low_us: int, high_us: int) -> bool:
+    """Whether a stretch of time lies in the session of the day on which it begins."""
+    day = day_at(low_us)
+    if not is_trading_day(day):
+        return False
+    first, last = session_us(day, hours)
+    return first <= low_us and high_us <= last

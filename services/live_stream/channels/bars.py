@@ -8,14 +8,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.live_stream.bars.builder import BarBuilder
-from services.live_stream.bars.grid import BarGrid, Hours, day_at, midnight_us, session_us
+from services.live_stream.bars.grid import BarGrid, Hours, day_at, is_inside, midnight_us
 from services.live_stream.channels.gap import Gap, Stage
 from services.live_stream.channels.mending import MendingChannel
 from services.live_stream.channels.tools import Tools
 from services.live_stream.healing.finding import Ask, Found, find_trades, records_of
 from services.live_stream.rows import Live
 from services.live_stream.topic import LiveTopic
-from stoculus.calendar import is_trading_day
 from stoculus.records.catalog import INTERVAL_US
 from stoculus.streams import Origin
 
@@ -49,14 +48,7 @@ class BarChannel(MendingChannel):
     def _is_over(self) -> bool:
         """Whether the session is. Before that the last bar may get more trades: it is left to history."""
         now_us = self._tools.clock.now_us
-        if now_us is None:
-            return False
-        session = self._session_at(now_us)
-        return session is None or not session[0] <= now_us <= session[1]
-
-    def _session_at(self, us: int) -> tuple[int, int] | None:
-        day = day_at(us)
-        return session_us(day, self.hours or self._grid_hours) if is_trading_day(day) else None
+        return now_us is not None and not is_inside(self.hours or self._grid_hours, now_us, now_us)
 
     def _close_bars(self) -> None:
         now_us = self._tools.clock.now_us

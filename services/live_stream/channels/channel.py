@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.live_stream.bars.grid import Hours, day_at, session_us
+from services.live_stream.bars.grid import Hours, day_at, is_inside, session_us
 from services.live_stream.broker.outlet import Outgoing, TopicLog
 from services.live_stream.channels.gap import Gap, Stage
 from services.live_stream.channels.tools import Tools
@@ -200,11 +200,7 @@ class Channel(ABC):
 
     def _is_inside(self, low_us: int, high_us: int) -> bool:
         assert self.hours is not None  # noqa: S101 - asked of bounded channels only
-        day = day_at(low_us)
-        if not is_trading_day(day):
-            return False
-        first, last = session_us(day, self.hours)
-        return first <= low_us and high_us <= last
+        return is_inside(self.hours, low_us, high_us)
 
     def _put(self, rows: Live) -> None:
         """Hand rows over as they came."""
