@@ -3,7 +3,7 @@
 import sys
 
 from services.historical_option.app import build
-from services.kit.service import run
+from services.kit.app import run
 from stoculus.settings import ServiceSettings
 
 if __name__ == "__main__":

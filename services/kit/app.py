@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 from uuid import uuid4
 
 import uvicorn
@@ -37,8 +37,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from stoculus import logs
-from stoculus.errors import StoculusError, TooManyRequests, Unauthenticated
+from stoculus.errors import SettingsInvalid, StoculusError, TooManyRequests, Transient, Unauthenticated
 from stoculus.located import Located as Located
+from stoculus.settings import CoordinatorSettings, LiveSettings, ServiceSettings, TerminalSettings
+
+AnySettings = TypeVar("AnySettings", CoordinatorSettings, TerminalSettings, ServiceSettings, LiveSettings)
 
 MAX_BODY_BYTES: Final = 1 << 20
 """1,000 selections of some 30 contracts each, named one by one, are less."""
@@ -96,6 +99,24 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_error)
     _add_probes(app, ready, remarks)
     return app
+
+
+def run(
+    name: str, kind: type[AnySettings], build: Callable[[AnySettings], FastAPI], port_of: Callable[[AnySettings], int]
+) -> int:
+    """Serve what `build` makes of settings of a kind until SIGTERM.
+
+    Exit code 78 (EX_CONFIG) for a wrong setting, 75 (EX_TEMPFAIL) for a jar that cannot be fetched now.
+    """
+    try:
+        settings = kind.load(os.environ)
+        logs.configure(name, settings)
+        app = build(settings)
+    except (SettingsInvalid, Transient) as error:
+        sys.stderr.write(f"{error}\n")
+        return os.EX_TEMPFAIL if isinstance(error, Transient) else os.EX_CONFIG
+    serve(app, settings.host, port_of(settings))
+    return 0
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:

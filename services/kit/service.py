@@ -1,18 +1,16 @@
 """A historical service: settings to a running app."""
 
-import os
 import random
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from anyio import to_thread
 from fastapi import FastAPI
 
-from services.kit.app import MAX_SERVICE_BODY_BYTES, create_app, serve
+from services.kit.app import MAX_SERVICE_BODY_BYTES, create_app
 from services.kit.environment import ControlTopics, Environment, Headers
 from services.kit.fetch import Lookahead
 from services.kit.job import Job
@@ -23,35 +21,12 @@ from services.kit.runner import TaskRunner
 from services.kit.tasks import task_routes
 from services.kit.token import token_gate
 from services.kit.vendor import Vendor
-from stoculus import logs
-from stoculus.errors import SettingsInvalid, StoculusError, Transient
+from stoculus.errors import StoculusError
 from stoculus.kafka import admin, registry
-from stoculus.settings import ServiceSettings, TerminalSettings
+from stoculus.settings import ServiceSettings
 from stoculus.tasks import HistoricalTask
 
-EX_CONFIG: Final = 78
-EX_TEMPFAIL: Final = 75
-
 AnyTask = TypeVar("AnyTask", bound=HistoricalTask)
-AnySettings = TypeVar("AnySettings", bound=TerminalSettings)
-
-
-def run(
-    name: str, kind: type[AnySettings], build: Callable[[AnySettings], FastAPI], port_of: Callable[[AnySettings], int]
-) -> int:
-    """Serve what `build` makes of settings of a kind until SIGTERM.
-
-    Exit code 78 (EX_CONFIG) for a wrong setting, 75 (EX_TEMPFAIL) for a jar that cannot be fetched now.
-    """
-    try:
-        settings = kind.load(os.environ)
-        logs.configure(name, settings)
-        app = build(settings)
-    except (SettingsInvalid, Transient) as error:
-        sys.stderr.write(f"{error}\n")
-        return EX_TEMPFAIL if isinstance(error, Transient) else EX_CONFIG
-    serve(app, settings.host, port_of(settings))
-    return 0
 
 
 def build_service(

@@ -2,7 +2,7 @@
 
 import sys
 
-from services.kit.service import run
+from services.kit.app import run
 from services.theta_terminal.app import build
 from stoculus.settings import TerminalSettings
 
