@@ -41,7 +41,7 @@ _SECRETS: Final = [
         rf"\1\2{HIDDEN}",
     ),
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), rf"\1 {HIDDEN}"),
-    (re.compile(r"\b(stoc_\w{4})[\w-]{20,}"), r"\1****"),
+    (re.compile(r"(stoc_[\w-]{4})[\w-]{20,}"), r"\1****"),
     (re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), rf"\1:{HIDDEN}@"),
 ]
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import string
 import subprocess
 import sys
 import threading
@@ -10,6 +11,8 @@ from contextvars import copy_context
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from stoculus import logs
@@ -179,6 +182,17 @@ def test_a_secret_without_a_name_is_known_by_where_it_stands(text: str) -> None:
     lines.log.info(text)
 
     assert CANARY not in lines.text
+
+
+@given(
+    st.text(string.ascii_letters + string.digits + "-_", min_size=43, max_size=43), st.sampled_from(["/", "%22", "is "])
+)
+def test_of_a_key_four_characters_are_shown(random: str, before: str) -> None:
+    lines = lines_of("text")
+    lines.log.info(f"the key{before}stoc_{random}")
+
+    assert f"{before}stoc_{random[:4]}****" in lines.text
+    assert random[4:] not in lines.text
 
 
 def test_a_secret_is_hidden_in_arguments_errors_and_stacks(as_json: Lines) -> None:
