@@ -75,7 +75,7 @@ class Suite:
     live_stream: Program
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def suite(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     var = tmp_path_factory.mktemp("suite")
     supervisor = Supervisor(var)
@@ -113,7 +113,7 @@ def suite(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathF
                 supervisor.stop(program.name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def coordinator_url(suite: Suite) -> str:
     return suite.coordinator_url
 

@@ -10,13 +10,13 @@ from tests.conftest import Broker, Registry
 from tests.integration.coordinator.stack import Stack, running_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def simulator_url() -> Iterator[str]:
     with running_simulator() as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_stack(
     broker: Broker, registry: Registry, simulator_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:

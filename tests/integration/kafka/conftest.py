@@ -24,7 +24,7 @@ class Record(NamedTuple):
     time_ms: int
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(broker: Broker) -> AdminClient:
     client = kafka_admin.connect(broker.kafka)
     kafka_admin.create_control_topics(client)

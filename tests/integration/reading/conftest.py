@@ -160,7 +160,7 @@ class Topic:
         producer.flush()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def header_of(registry: Registry) -> Callable[[RecordType], bytes]:
     """What stands before the bodies of a record type."""
 
@@ -171,23 +171,23 @@ def header_of(registry: Registry) -> Callable[[RecordType], bytes]:
     return header
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quote_header(header_of: Callable[[RecordType], bytes]) -> bytes:
     return header_of(QUOTE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def decoder(registry: Registry) -> Decoder:
     return Decoder(registry.connection)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_topic(broker: Broker, quote_header: bytes) -> Callable[[], Topic]:
     """Makes empty topics."""
     return lambda: Topic(f"quotes-{uuid4().hex}", broker.kafka, quote_header)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chain_topic(broker: Broker, header_of: Callable[[RecordType], bytes]) -> Topic:
     """400 quotes of a chain, four at each time, in two transactions."""
     topic = Topic(f"chain-{uuid4().hex}", broker.kafka, header_of(CHAIN_QUOTE), CHAIN_QUOTE)
@@ -195,7 +195,7 @@ def chain_topic(broker: Broker, header_of: Callable[[RecordType], bytes]) -> Top
     return topic.write(chain_rows(CHAIN_QUOTE, times[:30])).write(chain_rows(CHAIN_QUOTE, times[30:]))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def holed(new_topic: Callable[[], Topic]) -> Topic:
     """300 quotes in blocks, with aborted records and markers between and behind them."""
     blocks = [every_7_ms(count, start) for start, count in ((0, 100), (100, 1), (101, 99), (200, 100))]
@@ -203,12 +203,12 @@ def holed(new_topic: Callable[[], Topic]) -> Topic:
     return topic.write(blocks[3]).abort(every_7_ms(20, 300))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def where(broker: Broker, registry: Registry) -> Connections:
     return Connections(kafka_bootstrap=broker.bootstrap, registry_url=registry.url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make(where: Connections) -> Iterator[Make]:
     """Makes a backtest of AAPL: topics of these schemas, nothing on them yet."""
     all_made: list[Written] = []

@@ -48,12 +48,12 @@ class Stands:
 Read = Callable[[str], list[Stands]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def where(broker: Broker, registry: Registry) -> VendorSettings:
     return VendorSettings(kafka_bootstrap=broker.bootstrap, registry_url=registry.url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def history(where: VendorSettings) -> Written:
     """Ten minutes: quotes twice a second, bars, and the quotes of a chain at each minute."""
     chosen = [Selection("AAPL", "quote"), Selection("AAPL", "ohlcv1m"), Selection("SPXW", "quote1m", "option")]
@@ -63,7 +63,7 @@ def history(where: VendorSettings) -> Written:
     return backtest.say("completed")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def read(where: VendorSettings) -> Read:
     """The records of a topic, in order."""
     return partial(_read, where.kafka)

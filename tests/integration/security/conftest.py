@@ -21,12 +21,12 @@ from tests.integration.security.registry import READER, guarded
 LIVE_DAY = "2024-01-03"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def secure(
     java_artifacts: Artifacts, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SecureBroker]:
@@ -44,25 +44,25 @@ def secure(
         member.supervisor.stop(program.name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guard(registry: Registry, certificates: Certificates) -> Iterator[str]:
     """The URL of what guards the run's registry."""
     with guarded(registry.url, certificates) as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def research(secure: SecureBroker, guard: str, certificates: Certificates) -> dict[str, str]:
     """The settings of a reader, and of nothing more."""
     return secure.environment("research") | at_registry(guard, certificates)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def where(research: dict[str, str]) -> ClientSettings:
     return ClientSettings.load(research)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def suite(
     secure: SecureBroker, guard: str, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:

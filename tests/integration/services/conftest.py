@@ -20,14 +20,14 @@ Read = Callable[[str], list[Record]]
 ServiceOf = Callable[..., Service]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def simulator(broker: Broker) -> Iterator[Simulator]:
     """The synthetic market."""
     with running_simulator() as url:
         yield Simulator(url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_service(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceOf]:
     """Makes services, not started."""
     folder = tmp_path_factory.mktemp("services")
@@ -55,7 +55,7 @@ def new_service(broker: Broker, registry: Registry, tmp_path_factory: pytest.Tem
         yield make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_service(new_service: ServiceOf, simulator: Simulator) -> Service:
     return new_service(simulator.url).start()
 
@@ -76,32 +76,32 @@ def own_service(new_service: ServiceOf, simulator: Simulator) -> Iterator[Servic
     simulator.heal()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recorded_market(recordings: Path) -> Iterator[str]:
     """The URL of a simulator on the recordings."""
     with running_simulator(sim_recordings=recordings) as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recorded_service(new_service: ServiceOf, recorded_market: str) -> Service:
     """The service of the recorded market."""
     return new_service(recorded_market).start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recorded_option_service(new_service: ServiceOf, recorded_market: str) -> Service:
     """The option service of the recorded market."""
     return new_service(recorded_market, "historical_option").start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def option_service(new_service: ServiceOf, simulator: Simulator) -> Service:
     """The option service of the synthetic market, which takes seconds to report on a whole chain."""
     return new_service(simulator.url, "historical_option", theta_idle_timeout_s=10).start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def checkpoints(broker: Broker) -> Iterator[Checkpoints]:
     create_control_topics(connect(broker.kafka))
     made = Checkpoints(broker.kafka)
@@ -109,7 +109,7 @@ def checkpoints(broker: Broker) -> Iterator[Checkpoints]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def read(broker: Broker) -> Read:
     """Every committed record of a topic."""
     return lambda topic: read_all(broker.kafka, topic)
@@ -120,7 +120,7 @@ def backtest_id(request: pytest.FixtureRequest) -> str:
     return f"t{next(_NUMBERS)}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reference(shared_service: Service, checkpoints: Checkpoints, read: Read) -> list[Record]:
     """The undisturbed topic of `quotes`: one chunk of three blocks."""
     task_id = shared_service.start_task(quotes("reference"))

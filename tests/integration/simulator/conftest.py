@@ -7,7 +7,7 @@ import pytest
 from simulator.testing import running_simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def simulator_url() -> Iterator[str]:
     with running_simulator() as url:
         yield url
@@ -24,7 +24,7 @@ def terminal(simulator_url: str) -> Iterator[httpx2.Client]:
         client.delete("/__requests")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recorded_terminal(recordings: Path) -> Iterator[httpx2.Client]:
     """A terminal that answers from the recordings."""
     with running_simulator(sim_recordings=recordings) as url, httpx2.Client(base_url=url, timeout=60) as client:

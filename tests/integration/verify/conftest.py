@@ -11,7 +11,7 @@ from tests.conftest import Broker, Registry
 from tests.integration.verify.planting import DATA, Copy, Desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A desk at a simulated vendor."""
     spill: Path = tmp_path_factory.mktemp("spill")
@@ -27,13 +27,13 @@ def desk(broker: Broker, registry: Registry, tmp_path_factory: pytest.TempPathFa
         yield Desk(broker.kafka, registry.connection, environment)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def healthy(desk: Desk) -> str:
     """The id of a backtest of bars and a chain."""
     return desk.run([DATA["bars"], DATA["chain"]])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def copies(desk: Desk, healthy: str) -> dict[str, Copy]:
     """What stands on the topics of healthy backtests."""
     of_trades = desk.run([DATA["trades"]])
