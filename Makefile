@@ -38,7 +38,7 @@ test: $(READY) ## run the tests, with a real broker and registry
 test-compose: $(READY) ## build and run the suite in containers, break it, and take it away (QUICK=1: without the long tests)
 	@$(BIN)/python -m pytest tests/compose $(if $(QUICK),-m "not chaos")
 
-chaos: $(READY) ## run the long tests that kill programs at random moments
+chaos: $(READY) ## run the long tests: programs killed at random moments, whole recorded days
 	@$(BIN)/python -m pytest -m "chaos and not compose"
 
 lint: $(READY) types sbom audit ## check style, types, the dependency rule and known vulnerabilities

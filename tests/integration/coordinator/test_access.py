@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from stoculus import logs
 from tests.conftest import Broker, Registry
 from tests.integration.coordinator.stack import Stack, request, running_stack, until
 
@@ -203,15 +205,20 @@ def test_a_coordinator_with_another_token_says_so(
         ({"STOCULUS_STORE_URL": "nothing://canary:canary@host/x"}, "STOCULUS_STORE_URL names no database"),
     ],
 )
-def test_a_coordinator_with_wrong_settings_ends_at_once_with_78(settings: dict[str, str], named: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "coordinator"], env=_clean() | settings, capture_output=True, text=True, timeout=60
-    )
+def test_a_coordinator_with_wrong_settings_ends_at_once_with_78(
+    settings: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "environ", _clean() | settings)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)  # it would be that of all tests
 
-    assert ended.returncode == os.EX_CONFIG
-    assert ended.stderr.startswith(named)
-    assert len(ended.stderr.splitlines()) == 1
-    assert "canary" not in ended.stderr
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("coordinator", run_name="__main__")
+
+    told = capsys.readouterr().err
+    assert ended.value.code == os.EX_CONFIG
+    assert told.startswith(named)
+    assert len(told.splitlines()) == 1
+    assert "canary" not in told
 
 
 def test_the_command_line_manages_keys_and_sends_its_own(locked: Stack, tmp_path: Path) -> None:

@@ -127,13 +127,11 @@ def test_without_room_a_submission_is_refused_with_the_numbers(
         assert f"of {taken + 10} partitions" in answer.json()["detail"]
 
 
-def test_a_topic_that_is_there_already_is_not_written_to(own_stack: Stack) -> None:
-    own_stack.service.start()
-    own_stack.coordinator.start()
-    kafka = admin.connect(own_stack.broker.kafka)
+def test_a_topic_that_is_there_already_is_not_written_to(stack: Stack) -> None:
+    kafka = admin.connect(stack.broker.kafka)
     admin.create_topics(kafka, ["stock-aapl-ohlcv1m-historical-foreign"], admin.DATA_CONFIG)
 
-    answer = own_stack.api.post("/v1/backtests", json=request(backtest_id="foreign"))
+    answer = stack.api.post("/v1/backtests", json=request(backtest_id="foreign"))
 
     assert (answer.status_code, answer.json()["field"]) == (409, "backtest_id")
 

@@ -14,7 +14,7 @@ from tests.integration.services.harness import until
 
 @pytest.fixture(scope="module")
 def live(running: Running) -> Iterator[Live]:
-    with running(sim_live_date="2024-01-03") as live:
+    with running(sim_live_date="2024-01-03", sim_live_speed=20) as live:
         yield live
 
 

@@ -11,6 +11,8 @@ from tests.integration.live.conftest import History, Running
 from tests.integration.live.harness import Live, as_streamed, whole
 from tests.integration.services.harness import until
 
+pytestmark = pytest.mark.chaos
+
 HALF_DAY = date(2023, 11, 24)
 CONTRACTS = ["IWM   231201P00065500", "IWM   231201C00068000"]
 

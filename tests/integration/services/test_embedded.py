@@ -49,6 +49,7 @@ def test_a_service_fetches_by_way_of_its_own_terminal(
     assert box.processes == []
 
 
+@pytest.mark.chaos
 def test_a_terminal_that_dies_is_started_again_and_the_task_goes_on(
     embedded: Service, box: Box, checkpoints: Checkpoints, backtest_id: str
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_terminal_that_dies_is_started_again_and_the_task_goes_on(
     assert embedded.metric("stoculus_terminal_starts_total") == 2
 
 
+@pytest.mark.chaos
 def test_a_service_whose_terminal_is_kicked_out_waits_and_goes_on(
     embedded: Service, box: Box, checkpoints: Checkpoints, backtest_id: str
 ) -> None:

@@ -264,6 +264,7 @@ def test_a_vendor_that_is_away_is_told() -> None:
         asked(history, stock_topic(STOCKS[0], "trade"), STOCKS[:1])
 
 
+@pytest.mark.chaos
 @pytest.mark.recordings
 def test_a_recorded_day_is_what_was_streamed(recordings: Path) -> None:
     day, stock = date(2013, 10, 7), Stock("BAC")

@@ -38,6 +38,7 @@ def fill(recorded_service: Service, checkpoints: Checkpoints, read: Read, regist
     return run
 
 
+@pytest.mark.chaos
 def test_spys_trades_of_a_day_are_the_files_rows(fill: Any, recordings: Path) -> None:
     receipt, _, values = fill("SPY", SPY_DAY, SPY_DAY, schema="trade", session="extended")
 

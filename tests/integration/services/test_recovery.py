@@ -135,6 +135,7 @@ def test_two_runners_that_start_together_write_one_topic(
     assert content(read(task_id)) == content(reference)
 
 
+@pytest.mark.chaos
 def test_checkpoints_behind_anothers_hanging_transaction_are_waited_for_at_a_restart(
     own_service: Service,
     broker: Broker,

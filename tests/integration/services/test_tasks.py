@@ -63,6 +63,7 @@ def test_the_open_moves_in_utc_when_the_clocks_change(
     assert (times[391], times[-1]) == (datetime(2024, 3, 11, 13, 30, tzinfo=UTC), datetime(2024, 3, 11, 20, tzinfo=UTC))
 
 
+@pytest.mark.chaos
 def test_a_million_trades_are_those_of_the_vendor(
     service: Service,
     simulator: Simulator,

@@ -59,6 +59,7 @@ def test_it_is_ready_when_the_terminal_is_connected_and_says_why_it_is_not(box: 
     assert service.http.get("/livez").status_code == 200
 
 
+@pytest.mark.chaos
 def test_it_ends_soon_however_stubborn_java_is(box: Box, program: Program) -> None:
     box.script(stop_ms=60_000)
     service = program().start()
@@ -69,6 +70,7 @@ def test_it_ends_soon_however_stubborn_java_is(box: Box, program: Program) -> No
     assert box.processes == []
 
 
+@pytest.mark.chaos
 def test_a_terminal_that_a_killed_program_left_behind_is_ended_by_the_next_one(box: Box, program: Program) -> None:
     service = program().start()
     before = {process.pid for process in box.processes}

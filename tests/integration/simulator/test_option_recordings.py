@@ -70,7 +70,6 @@ def chain_bars(terminal: httpx2.Client, root: str, day: date, end_time: str) -> 
 
 BARS = [
     ("AAPL", date(2014, 6, 6), "option/usa/minute/aapl/20140606_trade_american.zip", "16:30:00", 22_067),
-    ("AAPL", date(2014, 6, 9), "option/usa/minute/aapl/20140609_trade_american.zip", "16:00:00", 21_617),
     ("GOOG", HALF_DAY, "option/usa/minute/goog/20151224_trade_american.zip", "13:00:00", 958),
     ("SPXW", UNTRIMMED_DAY, "indexoption-untrimmed/usa/minute/spxw/20210106_trade_european.zip", "16:15:00", 2_849),
     ("SPXW", date(2021, 1, 4), "indexoption/usa/minute/spxw/20210104_trade_european.zip.zip", "16:15:00", 1_918),

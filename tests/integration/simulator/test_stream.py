@@ -151,6 +151,7 @@ def _near(listener: Listener) -> list[tuple[int, str]]:
     return [(round(float(row["strike"]) * 1000), row["right"][0]) for row in some]
 
 
+@pytest.mark.chaos
 @pytest.mark.recordings
 def test_a_recorded_day_is_its_history(recordings: Path) -> None:
     with (

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stoculus.errors import ColumnsMissing, NoData, VendorAnswerMalformed, VendorBodyCut
 from tests.unit.theta_client.conftest import QUOTE, THREADS
+from theta_client import table
 from theta_client.body import read_blocks
 from theta_client.table import BadRow, Block
 
@@ -108,8 +109,9 @@ def test_where_the_network_breaks_off_the_whole_blocks_come_first() -> None:
         next(found)
 
 
-def test_no_block_comes_after_one_that_cannot_be_read() -> None:
-    foreign = b"".join(b"x" * 20 + b"%d\r\n" % n for n in range(10_001))
+def test_no_block_comes_after_one_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_MOST_BAD_ROWS", 100)
+    foreign = b"".join(b"x" * 20 + b"%d\r\n" % n for n in range(101))
     found = blocks(BODY, foreign, *ROWS, block_bytes=len(foreign) // 3 * 4)
     with pytest.raises(VendorAnswerMalformed, match="too many rows"):
         list(found)

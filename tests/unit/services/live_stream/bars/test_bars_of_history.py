@@ -140,7 +140,7 @@ def test_bars_of_a_chain_are_the_bytes_of_history(
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize(("ticker", "session"), [("BAC", "regular"), ("BAC", "extended"), ("SPY", "regular")])
+@pytest.mark.parametrize(("ticker", "session"), [("BAC", "regular"), ("BAC", "extended")])
 def test_bars_of_a_recorded_day_are_those_of_the_table(
     recorded: ThetaClient, theta_conditions: Path, ticker: str, session: Session
 ) -> None:
