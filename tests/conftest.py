@@ -36,6 +36,13 @@ httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, packages and files that are in none go whole to a worker: a package shares programs."""
+    for item in items:
+        home = item.path.parent if (item.path.with_name("__init__.py")).exists() else item.path
+        item.add_marker(pytest.mark.xdist_group(home.relative_to(CHECKOUT).as_posix()))
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A program of the stack that a test may kill and start again; its data and its port stay."""

@@ -90,6 +90,7 @@ def test_metrics_tell_of_the_tape(live: Live) -> None:
 
     [topic] = live.want("watched", *spec("watched", "CSCO", schema="quote")["feeds"])
     until(lambda: told()["stoculus_live_lag_ms_count"] >= 3, "records are acknowledged")
+    until(lambda: "stoculus_live_ms_since_last_eventwatched" in told(), "the stream has a watermark")
     now = told()
     assert now["stoculus_live_lease"] == 1
     assert now["stoculus_live_messages_total"] >= now["stoculus_live_lag_ms_count"]
