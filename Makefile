@@ -33,7 +33,7 @@ doctor: ## ask the suite in containers what is amiss
 	@docker compose exec coordinator stoculus doctor
 
 test: $(READY) ## run the tests, with a real broker and registry
-	@$(BIN)/python -m pytest -m "not chaos and not compose" --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not chaos and not compose" --numprocesses 3 --no-loadscope-reorder
 
 test-compose: $(READY) ## build and run the suite in containers, break it, and take it away (QUICK=1: without the long tests)
 	@$(BIN)/python -m pytest tests/compose $(if $(QUICK),-m "not chaos")

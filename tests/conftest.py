@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpcore2
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from local.broker import broker as kafka
 from local.java import Artifacts, fetch
@@ -36,11 +38,16 @@ httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, packages and files that are in none go whole to a worker: a package shares programs."""
-    for item in items:
-        home = item.path.parent if (item.path.with_name("__init__.py")).exists() else item.path
-        item.add_marker(pytest.mark.xdist_group(home.relative_to(CHECKOUT).as_posix()))
+class ByPackage(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a worker a package of tests, whose files share programs, or a file that is in none."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.split("::")[0])
+        return str(path.parent if (CHECKOUT / path).with_name("__init__.py").exists() else path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPackage:
+    return ByPackage(config, log)
 
 
 @dataclass(frozen=True, slots=True)
