@@ -147,6 +147,7 @@ class Watermark(BaseModel):
     """
 
     topic: str
+    topic_id: str | None = Field(default=None, description="Kafka's: another topic may be made under the same name")
     complete_from_us: int
     complete_until_us: int
     offset: int = Field(description="records of complete_until and later stand here or behind")

@@ -12,7 +12,7 @@ from typing import Final
 
 from services.kit.environment import Headers
 from services.kit.terminal import user_agent
-from services.live_stream.broker.acks import ends_of
+from services.live_stream.broker.acks import describe
 from services.live_stream.broker.lag import Lag
 from services.live_stream.broker.lease import Lease
 from services.live_stream.broker.marks import Marks, read_marks
@@ -171,7 +171,7 @@ class Instance:
             tools,
             marks,
             read_marks(settings.kafka),
-            partial(ends_of, self._admin),
+            partial(describe, self._admin),
             self._enumerate,
             wishes,
             self._counts,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from services.live_stream.bars.grid import day_at, session_us
+from services.live_stream.broker.acks import Described
 from services.live_stream.broker.marks import EVERY_S, Marks
 from services.live_stream.channels.bars import BarChannel
 from services.live_stream.channels.channel import Channel
@@ -54,7 +55,7 @@ _CONNECTED: Final = "CONNECTED"
 class Tape:
     """One life of the service: from the lease to its end. `turn` it in a loop.
 
-    `ends_of` gives the offsets of the next records of topics. `first_day`: the tape's day before its first event.
+    `describe` gives what the broker says of topics. `first_day`: the tape's day before its first event.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Tape:
         tools: Tools,
         marks: Marks,
         known: dict[str, Watermark],
-        ends_of: Callable[[list[str]], Mapping[str, int]],
+        describe: Callable[[list[str]], Mapping[str, Described]],
         enumerate_feed: Enumerate,
         wishes: Executor,
         counts: Counts,
@@ -83,7 +84,7 @@ class Tape:
         self._outlet = tools.outlet
         self._marks = marks
         self._known = known
-        self._ends_of = ends_of
+        self._describe = describe
         self._enumerate = enumerate_feed
         self._wishes = wishes
         self._counts = counts
@@ -235,7 +236,7 @@ class Tape:
                     self._streams,
                     self.day,
                     self._enumerate,
-                    self._ends_of,
+                    self._describe,
                     self._aborted,
                     self.wish.wants,
                 )
@@ -254,7 +255,7 @@ class Tape:
                 self._marks.end(mark)
         self.wish = wish
         for topic, want in wish.wants.items():
-            channel = self.channels.get(topic) or self._new_channel(want, wish.ends[topic])
+            channel = self.channels.get(topic) or self._new_channel(want, wish.described[topic])
             channel.use(frozenset(want.subscriptions))
             channel.instruments_on = partial(want.instruments_on, self._enumerate)
             channel.hours = hours_of(want.topic, "regular") if want.session == "regular" else None
@@ -262,16 +263,17 @@ class Tape:
         self._dealer.use(self.channels)
         self._streams.done(wish.version)
 
-    def _new_channel(self, want: Want, end: int) -> Channel:
-        number = self._outlet.open(want.topic.topic, end)
+    def _new_channel(self, want: Want, described: Described) -> Channel:
+        number = self._outlet.open(want.topic.topic, described.end)
         channel: Channel
         if want.topic.schema.kind == "ohlcv":
             channel = BarChannel(want.topic, number, None, want.grid_hours, self._tools)
         else:
             channel = TickChannel(want.topic, number, None, self._tools)
         channel.warmup_days = want.warmup_days
+        channel.topic_id = described.topic_id
         mark = self._known.pop(want.topic.topic, None)
-        if mark is not None and mark.offset <= end:  # else the topic was deleted and made again
+        if mark is not None and described.is_still_of(mark):
             channel.restore(mark)
         return channel
 

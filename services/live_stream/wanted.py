@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from services.live_stream.bars.grid import Hours
+from services.live_stream.broker.acks import Described
 from services.live_stream.topic import LiveTopic
 from stoculus.calendar import Session, option_session_hours, session_hours
 from stoculus.errors import Conflict, NotFound, StoculusError, Transient
@@ -49,7 +50,7 @@ class Want:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """The wants of a version of the streams on a day. `troubles`: why a stream lacks something, by its id.
-    `ends`: the offsets of the next records of its topics.
+    `described`: what the broker says of its topics.
 
     Not `is_whole`: the vendor did not tell all of it; it is to be asked again.
     """
@@ -58,7 +59,7 @@ class Wish:
     day: date
     wants: Mapping[str, Want]
     troubles: Mapping[str, str]
-    ends: Mapping[str, int]
+    described: Mapping[str, Described]
     is_whole: bool = True
 
 
@@ -139,11 +140,11 @@ def wish_of(
     streams: Streams,
     day: date,
     enumerate_feed: Enumerate,
-    ends_of: Callable[[list[str]], Mapping[str, int]],
+    describe: Callable[[list[str]], Mapping[str, Described]],
     aborted: threading.Event,
     before: Mapping[str, Want],
 ) -> Wish:
-    """Ask the vendor what the streams are made of on a day, and the broker where their topics end.
+    """Ask the vendor what the streams are made of on a day, and the broker about their topics.
 
     What the vendor cannot tell now stays as it was `before`.
     """
@@ -171,10 +172,14 @@ def wish_of(
             for one in found:
                 if isinstance(one.what, Stock | OptionContract):
                     want.subscriptions[one.what] = one
-    ends = ends_of(sorted(wants))
+    described = describe(sorted(wants))
     for spec in specs:
         for topic in spec.topics:
-            if topic not in ends:
+            if topic not in described:
                 troubles[spec.stream_id] = f"There is no topic {topic}. Create it, or stop the stream."
-    there = {topic: want for topic, want in wants.items() if topic in ends}
-    return Wish(version, day, there, troubles, ends, is_whole and len(there) == len(wants))
+            elif not described[topic].may_be_written:
+                troubles[spec.stream_id] = (
+                    f"Kafka does not let this service write to {topic}. Give its user that right: docs/security.md."
+                )
+    there = {topic: want for topic, want in wants.items() if topic in described and described[topic].may_be_written}
+    return Wish(version, day, there, troubles, described, is_whole and len(there) == len(wants))

@@ -1,20 +1,24 @@
-"""Which records the broker has acknowledged: a topic's end tells, as the service alone writes to it."""
+"""What the broker tells of live topics: their ends, which say what it has acknowledged, ids, and our rights."""
 
 import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition, Uuid
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from stoculus.errors import StoculusError
 from stoculus.kafka.admin import NO_TOPIC, REQUEST_TIMEOUT_S, broker_error
+from stoculus.streams import Watermark
 
 log = logging.getLogger(__name__)
 _RETRY_S: Final = 0.2
+_NO_ID: Final = str(Uuid(0, 0))
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -35,6 +39,48 @@ def ends_of(admin: AdminClient, topics: list[str]) -> dict[str, int]:
             if error.args[0].code() not in NO_TOPIC:
                 raise broker_error(error, "asking for the ends of live topics") from error
     return ends
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the broker says of a topic.
+
+    `topic_id`: no other topic has it, made again under the same name or not (KIP-516); None where the broker has none.
+    """
+
+    end: int
+    topic_id: str | None
+    may_be_written: bool
+
+    def is_still_of(self, mark: Watermark) -> bool:
+        """Whether a watermark was written of this topic, not of one that was deleted and made again."""
+        return mark.offset <= self.end and (mark.topic_id or self.topic_id) == (self.topic_id or mark.topic_id)
+
+
+def describe(admin: AdminClient, topics: list[str]) -> dict[str, Described]:
+    """Those of the topics that exist. A broker that tells no rights forbids nothing. Raise the errors of the broker."""
+    ends = ends_of(admin, topics)
+    if not ends:
+        return {}
+    answers = admin.describe_topics(
+        TopicCollection(list(ends)), include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT_S
+    )
+    found = {}
+    for topic, answer in answers.items():
+        try:
+            told = answer.result()
+        except KafkaException as error:
+            if error.args[0].code() not in NO_TOPIC:
+                raise broker_error(error, f"asking for the rights on {topic}") from error
+            continue
+        rights = told.authorized_operations
+        topic_id = str(told.topic_id)
+        found[topic] = Described(
+            end=ends[topic],
+            topic_id=None if topic_id == _NO_ID else topic_id,
+            may_be_written=not rights or AclOperation.WRITE in rights,
+        )
+    return found
 
 
 class Acknowledgements:

@@ -9,7 +9,7 @@ from services.live_stream.broker.acks import Acknowledgements
 from services.live_stream.broker.outlet import Outlet
 from services.live_stream.channels.channel import Channel
 from stoculus.connections import Kafka
-from stoculus.errors import Conflict, StoculusError, TopicLost
+from stoculus.errors import BrokerRefused, Conflict, StoculusError, TopicLost
 from stoculus.kafka.compacted import CompactedLog
 from stoculus.streams import Watermark
 from stoculus.topics import WATERMARKS
@@ -34,6 +34,7 @@ class Marks:
         self._acks = Acknowledgements(admin, note)
         self._taken: dict[str, tuple[Watermark, int]] = {}
         self._written: dict[str, Watermark] = {}
+        self._least: dict[str, int] = {}
 
     def turn(self, channels: dict[str, Channel]) -> None:
         """Write what is acknowledged; then take the marks of now and ask whether they are."""
@@ -47,6 +48,9 @@ class Marks:
             channel.topic.topic for channel in channels.values() if channel.log.acked < channel.log.end
         }
         if asked:
+            # What is not on its way any more when the broker is asked, it has, or has refused.
+            on_their_way = self._outlet.queued
+            self._least = {topic: self._outlet.log_of(topic).end - on_their_way for topic in asked}
             self._acks.ask(sorted(asked))
 
     def end(self, mark: Watermark) -> None:
@@ -86,6 +90,11 @@ class Marks:
                 raise Conflict(
                     f"{topic} has {end} records, of which {log.end} are known.",
                     remedy="Nobody else may write to a live topic.",
+                )
+            if end < self._least[topic]:
+                raise BrokerRefused(
+                    f"Kafka has refused records of {topic}: {self._least[topic] - end} or more are missing.",
+                    remedy="Has the service's user the right to write to it (docs/security.md)? See the broker's log.",
                 )
             log.acked = end
             mark, needed = self._taken.get(topic, (None, 0))

@@ -40,6 +40,7 @@ class Channel(ABC):
         self.complete_from_us: int | None = None
         self.complete_us: int | None = None
         self.offset = tools.outlet.logs[number].end
+        self.topic_id: str | None = None
         self.warmup_days: int | None = None
         self.warmup_until_us: int | None = None
         self.gap: Gap | None = None
@@ -146,6 +147,7 @@ class Channel(ABC):
             return None
         return Watermark(
             topic=self.topic.topic,
+            topic_id=self.topic_id,
             complete_from_us=self.complete_from_us,
             complete_until_us=self.complete_us,
             offset=self.offset if self.gap is not None else self.log.offset_from(self.complete_us),

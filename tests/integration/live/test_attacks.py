@@ -34,19 +34,20 @@ def live(running: Running) -> Iterator[Live]:
         yield live
 
 
-def test_a_topic_that_is_deleted_and_made_again_begins_anew_and_holds_up_no_other(live: Live) -> None:
-    [kept] = live.want("kept", trades_of("UPS"))
-    [gone] = live.want("gone", trades_of("FDX"))
-    before = until(lambda: live.watermark(gone), "it has begun")
-    until(lambda: len(live.records(gone)) > 10, "some records")
-    admin.delete_topics(admin.connect(live.broker.kafka), [gone])
-    at = until(lambda: live.watermark(kept), "the other one has begun")
-    live.wait_until_complete(kept, at.complete_until_us + 1_800_000_000)
-    admin.create_topics(admin.connect(live.broker.kafka), [gone], admin.DATA_CONFIG)
-    until(
-        lambda: (mark := live.watermark(gone)) and mark.complete_from_us > before.complete_from_us and mark,
-        "it begins anew",
-    )
+def test_a_topic_that_is_deleted_and_made_again_begins_anew_and_holds_up_no_other(running: Running) -> None:
+    with running(sim_live_date=DAY, sim_live_speed=SPEED / 4) as live:
+        [kept] = live.want("kept", trades_of("UPS"))
+        [gone] = live.want("gone", trades_of("FDX"))
+        before = until(lambda: live.watermark(gone), "it has begun")
+        until(lambda: len(live.records(gone)) > 10, "some records")
+        admin.delete_topics(admin.connect(live.broker.kafka), [gone])
+        at = until(lambda: live.watermark(kept), "the other one has begun")
+        live.wait_until_complete(kept, at.complete_until_us + 1_800_000_000)
+        admin.create_topics(admin.connect(live.broker.kafka), [gone], admin.DATA_CONFIG)
+        until(
+            lambda: (mark := live.watermark(gone)) and mark.complete_from_us > before.complete_from_us and mark,
+            "it begins anew",
+        )
 
 
 def test_contracts_that_are_added_to_a_topic_are_whole_from_when_they_are_told_of(live: Live, history: History) -> None:

@@ -5,13 +5,14 @@ import shlex
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from pydantic import SecretStr
@@ -98,6 +99,19 @@ def give_rights(admin: AdminClient) -> None:
     """Those that the document gives."""
     for future in admin.create_acls(list(_rights())).values():
         future.result(_TIMEOUT_S)
+
+
+@contextmanager
+def denied(admin: AdminClient, user: str, topic: str) -> Iterator[None]:
+    """A user may not write to a topic meanwhile."""
+    place = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{user}", "*", AclOperation.WRITE)
+    [made] = admin.create_acls([AclBinding(*place, AclPermissionType.DENY)]).values()
+    made.result(_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        [gone] = admin.delete_acls([AclBindingFilter(*place, AclPermissionType.DENY)]).values()
+        gone.result(_TIMEOUT_S)
 
 
 def _secured(port: int, controller_port: int, pem: Certificates) -> str:

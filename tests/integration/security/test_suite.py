@@ -12,9 +12,10 @@ import stoculus
 from stoculus.cli.main import main
 from stoculus.doctor.broker import probe_broker
 from stoculus.doctor.registry import probe_registry
+from stoculus.kafka import admin
 from stoculus.settings import ClientSettings
 from tests.integration.coordinator.stack import Stack, until
-from tests.integration.security.broker import SecureBroker
+from tests.integration.security.broker import SecureBroker, denied
 from tests.integration.security.conftest import logs_of
 
 pytestmark = pytest.mark.chaos
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.chaos
 Run = Callable[..., tuple[int, str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def backtest(suite: Stack) -> dict[str, Any]:
     """One that has come to its end."""
     suite.submit(backtest_id="tls", data=[{"asset": "stock", "symbols": ["AAPL", "MSFT"], "schema": "ohlcv"}])
@@ -99,6 +100,31 @@ def test_a_stream_is_written(suite: Stack) -> None:
 
     until(records, "the stream has records")
     suite.api.delete("/v1/streams/tls").raise_for_status()
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+def test_a_stream_without_the_right_to_write_says_so_and_goes_on_with_it(
+    suite: Stack, secure: SecureBroker, is_running: bool
+) -> None:
+    ticker = "MSFT" if is_running else "KO"
+    topic, stream = f"stock-{ticker.lower()}-quote-live", f"rights-{ticker.lower()}"
+    body = {"stream_id": stream, "data": [{"asset": "stock", "symbols": [ticker], "schema": "quote"}]}
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = suite.api.get(f"/v1/streams/{stream}").raise_for_status().json()
+        return found
+
+    def records() -> int:
+        return int(sum(each["records"] or 0 for each in shown()["topics"]))
+
+    if is_running:
+        suite.api.post("/v1/streams", json=body).raise_for_status()
+        until(records, "it has records")
+    with denied(admin.connect(secure.kafka), "services", topic):
+        suite.api.post("/v1/streams", json=body).raise_for_status()
+        until(lambda: "write to" in str(shown().get("reason")) and topic in shown()["reason"], "it says why")
+    until(lambda: shown()["state"] == "running" and records(), "it goes on")
+    suite.api.delete(f"/v1/streams/{stream}").raise_for_status()
 
 
 def test_a_backtest_is_deleted_with_its_topics(suite: Stack) -> None:

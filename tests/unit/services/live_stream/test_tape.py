@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.live_stream.bars.grid import midnight_us
+from services.live_stream.broker.acks import Described
 from services.live_stream.counts import Counts
 from services.live_stream.healing import finding
 from services.live_stream.tape import Tape, turn_s
@@ -51,7 +52,7 @@ class Terminal:
             street.tools,
             cast(Any, self),
             {},
-            lambda topics: dict.fromkeys(topics, 0),
+            lambda topics: dict.fromkeys(topics, Described(0, None, may_be_written=True)),
             self.enumerate_feed,
             street.threads,
             Counts(CollectorRegistry()),

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from services.live_stream.broker.acks import Described
 from services.live_stream.wanted import Streams, Wish, wish_of
 from stoculus.errors import Conflict, NoData, NotFound, VendorUnreachable
 from stoculus.instruments import Stock
@@ -23,12 +24,24 @@ def enumerate_stock(feed: StockFeed | OptionFeed, _: date, __: threading.Event) 
     return [Subscription("trade", Stock(feed.symbol))]
 
 
-def wish(streams: Streams, enumerate_feed: object = enumerate_stock, before: Wish | None = None) -> Wish:
-    def ends_of(topics: list[str]) -> dict[str, int]:
-        return dict.fromkeys(topics, 0)
+def wish(
+    streams: Streams,
+    enumerate_feed: object = enumerate_stock,
+    before: Wish | None = None,
+    forbidden: frozenset[str] = frozenset(),
+) -> Wish:
+    def describe(topics: list[str]) -> dict[str, Described]:
+        return {topic: Described(0, None, may_be_written=topic not in forbidden) for topic in topics}
 
     wants = before.wants if before else {}
-    return wish_of(streams, DAY, enumerate_feed, ends_of, threading.Event(), wants)  # type: ignore[arg-type]
+    return wish_of(
+        streams,
+        DAY,
+        enumerate_feed,  # type: ignore[arg-type]
+        describe,
+        threading.Event(),
+        wants,
+    )
 
 
 def test_streams_of_one_topic_want_it_once_with_the_widest_session() -> None:
@@ -75,6 +88,18 @@ def test_what_the_vendor_does_not_have_is_told_and_not_asked_again() -> None:
     assert now.is_whole
     assert now.wants["stock-aapl-trade-live"].subscriptions == {}
     assert now.troubles == {"one": "It has none."}
+
+
+def test_a_topic_that_may_not_be_written_is_told_and_asked_for_again() -> None:
+    streams = Streams()
+    streams.put(spec("one", "AAPL"))
+    streams.put(spec("two", "MSFT"))
+
+    now = wish(streams, forbidden=frozenset({"stock-aapl-trade-live"}))
+    assert not now.is_whole
+    assert list(now.wants) == ["stock-msft-trade-live"]
+    assert list(now.troubles) == ["one"]
+    assert "does not let this service write to stock-aapl-trade-live" in now.troubles["one"]
 
 
 def test_a_stream_that_is_stopped_is_told_until_that_is_done() -> None:
