@@ -30,7 +30,7 @@ class Subscription(Reader):
     one is asked for: then its offsets are committed. What a member had in hand when it died, or when the group went on
     without it, is read again by another: make the work on a batch repeatable. Members may come and go.
     With `until_end` it ends when all topics that this member was given are read to their ends; a member that was
-    given none ends at once. It also ends after `limit` records.
+    given none ends at once. It also ends after `limit` records. A broker that goes away is waited for.
     Iterating raises NotFound for a topic that does not exist, BrokerUnavailable, RegistryUnavailable,
     SchemaNotRegistered (with topic and offset; that record is not committed).
     """

@@ -134,6 +134,10 @@ class PartitionReader:
         self.position = offset
         self._consumer.assign([TopicPartition(self._topic, 0, offset)])
 
+    def check(self) -> None:
+        """Raise BrokerUnavailable where the broker does not answer within 15 s."""
+        check_rights(self._consumer, self._topic)
+
     def _poll(self, count: int) -> list[Message]:
         return self._accept(consume_messages(self._consumer, count, POLL_S))
 

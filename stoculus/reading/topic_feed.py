@@ -89,7 +89,7 @@ class TopicFeed:
         position = reader.position
         left = BATCH_MESSAGES if self._end is None else min(self._end - position, BATCH_MESSAGES)
         values = reader.poll_values(max(left, 1)) if left > 0 else None
-        self._listen(moved=reader.position > position)
+        self._listen(reader, moved=reader.position > position)
         if self._end is not None:
             values = values.before(self._end) if values else None
             self._is_done = reader.position >= self._end
@@ -144,9 +144,14 @@ class TopicFeed:
             last = self._log.checkpoints[self.topic].last_offset
             self._end = 0 if last is None else last + 1
 
-    def _listen(self, *, moved: bool) -> None:
-        self._silent_polls = 0 if moved or self._end is None else self._silent_polls + 1
-        if self._silent_polls > _SILENT_POLLS:
+    def _listen(self, reader: PartitionReader, *, moved: bool) -> None:
+        self._silent_polls = 0 if moved else self._silent_polls + 1
+        if self._silent_polls <= _SILENT_POLLS:
+            return
+        self._silent_polls = 0
+        if self._end is None:  # nothing is written now, or nobody answers
+            reader.check()
+        else:
             raise BrokerUnavailable(
                 f"Kafka sent nothing of {self.topic} for {REQUEST_TIMEOUT_S} s.",
                 remedy="Start the broker, then read again.",
