@@ -25,6 +25,7 @@ from stoculus.kafka.registry import register_all
 from tests.standin.build import build
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+LONGEST = ("services", "coordinator", "live", "simulator", "cli", "theta_client")
 MARKET_DATA = CHECKOUT.parent / "shared" / "market-data"
 
 # As many as the time of a test run allows; HYPOTHESIS_PROFILE=default takes the library's 100.
@@ -36,6 +37,12 @@ gc.set_threshold(200_000, 50, 50)
 httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 # No Java program of a test lives long enough to be worth more than the first compiler: it halves their CPU time.
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest packages first: at the end there are short files for every worker."""
+    places = {CHECKOUT / "tests" / "integration" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.parent, len(places)))
 
 
 class ByPackage(LoadScopeScheduling):  # type: ignore[misc]

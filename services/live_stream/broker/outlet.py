@@ -106,18 +106,17 @@ class Outlet:
         self._logs: list[TopicLog] = []
         self._uncounted: deque[tuple[NDArray[np.int32], NDArray[np.int64]]] = deque()
         self._counting = threading.Lock()
-        self._topics: list[str] = []
+        self._numbers: dict[str, int] = {}
         self._waiting: deque[Outgoing] = deque()
         self._events: deque[tuple[str, str, bytes]] = deque()
         self._producer = Producer({**PRODUCER_CONFIG, **kafka.config, "client.id": "live-stream"})
 
     def open(self, topic: str, end: int) -> int:
         """Make a topic known, whose next record gets the offset `end` unless it is known; return its number."""
-        if topic in self._topics:
-            return self._topics.index(topic)
-        self._logs.append(TopicLog(topic, end, acked=end))
-        self._topics.append(topic)
-        return len(self._logs) - 1
+        if topic not in self._numbers:
+            self._numbers[topic] = len(self._logs)
+            self._logs.append(TopicLog(topic, end, acked=end))
+        return self._numbers[topic]
 
     @property
     def logs(self) -> list[TopicLog]:
@@ -129,7 +128,7 @@ class Outlet:
 
     def log_of(self, topic: str) -> TopicLog:
         """What was handed over of a topic that is known."""
-        return self.logs[self._topics.index(topic)]
+        return self.logs[self._numbers[topic]]
 
     @property
     def is_free(self) -> bool:
@@ -193,7 +192,7 @@ class Outlet:
         try:
             taken, topics = enqueue_live(
                 self._producer,
-                self._topics,
+                tuple(self._numbers),
                 rows.topic_of,
                 rows.header,
                 rows.keys,
