@@ -48,7 +48,9 @@ def member(backtest: Written, group: str, told: Path, *, until_end: bool) -> Ite
 def work_done(*told: Path) -> dict[str, list[tuple[int, int]]]:
     """Of each topic the stretches that were worked on, as record numbers, both included."""
     found: dict[str, list[tuple[int, int]]] = {}
-    for line in (line for file in told for line in file.read_text().splitlines()):
+    for line in (line for file in told for line in file.read_text().splitlines(keepends=True)):
+        if not line.endswith("\n"):  # it is being written, or its writer was killed
+            continue
         topic, first_us, last_us = line.split()
         stretch = ((int(first_us) - OPEN_US) // STEP_US, (int(last_us) - OPEN_US) // STEP_US)
         found.setdefault(topic, []).append(stretch)
